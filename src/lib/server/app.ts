@@ -1,0 +1,61 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { createBudget } from './core/budget.ts';
+import type { Budget } from './core/budget.ts';
+import { openDatabase } from './core/database.ts';
+import type { Database, Db } from './core/database.ts';
+import type { Env } from './core/env.ts';
+import { openKeys } from './core/key-files.ts';
+import type { Keys } from './core/key-files.ts';
+import { createLog } from './core/log.ts';
+import type { Log } from './core/log.ts';
+import { migrate } from './core/migrations.ts';
+import { createHost } from './host/host.ts';
+import type { Host } from './host/host.ts';
+import { createKumod } from './kumod/client.ts';
+import type { Kumod } from './kumod/client.ts';
+
+/** Everything a feature may need from outside itself. Tests build it from the same parts and replace some. */
+export interface App {
+	env: Env;
+	log: Log;
+	/** Milliseconds since 1970 UTC. */
+	clock: () => number;
+	database: Database;
+	db: Db;
+	keys: Keys;
+	budget: Budget;
+	/** This machine: processes, files, services, network interfaces. */
+	host: Host;
+	/** KumoMTA's HTTP API. */
+	kumod: Kumod;
+	close(): void;
+}
+
+/** Opens the keys and the database (migrated), touching nothing of KumoMTA. The only place where parts are put together. */
+export async function openApp(env: Env, given: Partial<Pick<App, 'log' | 'clock' | 'host' | 'kumod'>> = {}): Promise<App> {
+	process.umask(0o077);
+	mkdirSync(env.dataDir, { recursive: true, mode: 0o700 });
+	const log = given.log ?? createLog(env.logLevel);
+	const keys = openKeys(env.dataDir);
+	const database = await openDatabase(env.databaseUrl, env.databaseAuthToken);
+	try {
+		await migrate(database, { url: env.databaseUrl, dataDir: env.dataDir, log });
+	} catch (error) {
+		database.close();
+		throw error;
+	}
+	if (env.databaseUrl.startsWith('file:')) chmodSync(env.databaseUrl.slice('file:'.length), 0o600);
+	const clock = given.clock ?? Date.now;
+	return {
+		env,
+		log,
+		clock,
+		database,
+		db: database.db,
+		keys,
+		budget: createBudget(clock),
+		host: given.host ?? createHost(),
+		kumod: given.kumod ?? createKumod(env.kumodApi),
+		close: () => database.close()
+	};
+}

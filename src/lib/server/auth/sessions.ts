@@ -1,0 +1,67 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { and, desc, eq, gt, lt, ne } from 'drizzle-orm';
+import type { App } from '../app.ts';
+import type { DbOrTransaction } from '../core/database.ts';
+import { notFound } from '../core/errors.ts';
+import type { Caller } from '../core/trpc.ts';
+import { sessions, users } from './tables.ts';
+
+const lifetimeMs = 7 * 24 * 60 * 60_000;
+const touchEveryMs = 60_000;
+
+const hashToken = (token: string) => createHash('sha256').update(token).digest('hex');
+
+/** A new bearer token (256 random bits, base64url), valid seven days, not sliding. Only its SHA-256 is stored. */
+export async function createSession(app: App, db: DbOrTransaction, { userId, address, userAgent }: { userId: string; address: string | null; userAgent: string }): Promise<{ token: string; expiresAt: number }> {
+	const token = randomBytes(32).toString('base64url');
+	const now = app.clock();
+	const expiresAt = now + lifetimeMs;
+	await db.insert(sessions).values({ userId, tokenHash: hashToken(token), createdAt: now, expiresAt, lastUsedAt: now, address: address ?? 'unknown', userAgent });
+	return { token, expiresAt };
+}
+
+/** Who a token belongs to; null when it is unknown, expired or revoked. */
+export async function findCaller(app: App, token: string): Promise<Caller | null> {
+	if (token.length !== 43) return null;
+	const now = app.clock();
+	const [row] = await app.db
+		.select({ id: sessions.id, userId: sessions.userId, email: users.email, lastUsedAt: sessions.lastUsedAt })
+		.from(sessions)
+		.innerJoin(users, eq(users.id, sessions.userId))
+		.where(and(eq(sessions.tokenHash, hashToken(token)), gt(sessions.expiresAt, now)))
+		.limit(1);
+	if (row === undefined) return null;
+	if (now - row.lastUsedAt > touchEveryMs) await app.db.update(sessions).set({ lastUsedAt: now }).where(eq(sessions.id, row.id));
+	return { actor: row.userId, name: row.email, userId: row.userId, sessionId: row.id };
+}
+
+export async function listSessions(app: App, caller: Caller) {
+	const rows = await app.db
+		.select()
+		.from(sessions)
+		.where(and(eq(sessions.userId, caller.userId ?? ''), gt(sessions.expiresAt, app.clock())))
+		.orderBy(desc(sessions.lastUsedAt));
+	return rows.map(({ tokenHash: _, userId: __, ...session }) => ({ ...session, isCurrent: session.id === caller.sessionId }));
+}
+
+export async function revokeSession(app: App, caller: Caller, id: string): Promise<{ id: string }> {
+	const gone = await app.db
+		.delete(sessions)
+		.where(and(eq(sessions.id, id), eq(sessions.userId, caller.userId ?? '')))
+		.returning({ id: sessions.id });
+	if (gone.length === 0) throw notFound('session');
+	return { id };
+}
+
+/** Ends every session of a user, except one. */
+export async function endSessions(db: DbOrTransaction, userId: string, exceptId: string | null): Promise<number> {
+	const gone = await db
+		.delete(sessions)
+		.where(and(eq(sessions.userId, userId), exceptId === null ? undefined : ne(sessions.id, exceptId)))
+		.returning({ id: sessions.id });
+	return gone.length;
+}
+
+export async function removeExpiredSessions(app: App): Promise<void> {
+	await app.db.delete(sessions).where(lt(sessions.expiresAt, app.clock()));
+}

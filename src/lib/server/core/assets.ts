@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const inSource = {
+	migrations: '../../../../drizzle',
+	'program.lua': '../policy/program.lua',
+	'policy-worker': '../policy/worker.ts',
+	'common-passwords.txt': '../auth/common-passwords.txt'
+} as const;
+
+const inBuild: Record<keyof typeof inSource, string> = {
+	migrations: 'assets/drizzle',
+	'program.lua': 'assets/program.lua',
+	'policy-worker': 'policy-worker.js',
+	'common-passwords.txt': 'assets/common-passwords.txt'
+};
+
+/** Absolute path of a file that travels beside the code: in the source tree, or below `build/` once bundled. */
+export function assetPath(name: keyof typeof inSource): string {
+	const here = fileURLToPath(import.meta.url);
+	if (here.endsWith('core/assets.ts')) return join(dirname(here), inSource[name]);
+	for (let directory = dirname(here); directory !== dirname(directory); directory = dirname(directory)) {
+		const path = join(directory, inBuild[name]);
+		if (existsSync(join(directory, 'assets')) && existsSync(path)) return path;
+	}
+	throw new Error(`The build lacks ${inBuild[name]}. Build again: npm run build`);
+}

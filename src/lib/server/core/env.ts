@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+
+/** The configuration of the process, read once from environment variables; README lists them. */
+export interface Env {
+	host: string;
+	port: number;
+	/** Where browsers reach the panel, e.g. `https://mta.example.net`; derived from host and port when not set. */
+	origin: string;
+	dataDir: string;
+	/** `file:` URL of the embedded database, or `libsql://`, `http://`, `https://` of a libSQL server. */
+	databaseUrl: string;
+	databaseAuthToken: string | undefined;
+	/** Absolute; `etc/` below it holds the policy, DKIM keys and TLS files. */
+	kumomtaRoot: string;
+	/** Absolute path of kumod; undefined when it is not installed. */
+	kumodBin: string | undefined;
+	/** Base URL of KumoMTA's HTTP API. */
+	kumodApi: string;
+	/** Addresses of the proxies whose X-Forwarded-For is believed. */
+	trustedProxies: string[];
+	logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** A variable that stops the start: the message names it and says what it must be. */
+export class EnvError extends Error {
+	override name = 'EnvError';
+}
+
+const variables = z.object({
+	HOST: z.string().min(1).default('127.0.0.1').describe('an address or name to listen on'),
+	PORT: z.coerce.number().int().min(0).max(65_535).default(9000).describe('a port number from 0 to 65535'),
+	ORIGIN: z.url({ protocol: /^https?$/ }).optional().describe('the address browsers use, like https://mta.example.net'),
+	DATA_DIR: z.string().min(1).optional().describe('a directory'),
+	DATABASE_URL: z
+		.string()
+		.regex(/^(?:file:|libsql:\/\/|https?:\/\/)\S+$/)
+		.optional()
+		.describe('a URL that begins with file:, libsql://, http:// or https://'),
+	DATABASE_AUTH_TOKEN: z.string().min(1).optional().describe('the token of the libSQL server'),
+	KUMOMTA_ROOT: z.string().refine(isAbsolute).optional().describe('an absolute path'),
+	KUMOD_BIN: z.string().refine(isAbsolute).optional().describe('the absolute path of kumod'),
+	KUMOD_API: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8000').describe('the base URL of KumoMTA’s HTTP API'),
+	TRUSTED_PROXY: z
+		.string()
+		.default('')
+		.transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
+		.refine((addresses) => addresses.every((address) => isIP(address) !== 0))
+		.describe('IP addresses of proxies, separated by commas'),
+	LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('debug, info, warn or error')
+});
+
+/**
+ * Reads and checks the environment.
+ * @throws EnvError naming the first variable that is wrong and what it must be; never its value.
+ */
+export function readEnv(source: Record<string, string | undefined>): Env {
+	const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
+	const parsed = variables.safeParse(given);
+	if (!parsed.success) {
+		const name = String(parsed.error.issues[0]?.path[0] ?? '') as keyof typeof variables.shape;
+		const wanted = variables.shape[name]?.description ?? 'something else';
+		throw new EnvError(`The environment variable ${name} is not usable: it must be ${wanted}. Nothing was started. Correct it and start again.`);
+	}
+	const values = parsed.data;
+	const dataDir = resolve(values.DATA_DIR ?? 'data');
+	const kumomtaRoot = values.KUMOMTA_ROOT ?? (existsSync('/opt/kumomta') ? '/opt/kumomta' : join(dataDir, 'kumomta'));
+	return {
+		host: values.HOST,
+		port: values.PORT,
+		origin: new URL(values.ORIGIN ?? `http://${isIP(values.HOST) === 6 ? `[${values.HOST}]` : values.HOST}:${values.PORT}`).origin,
+		dataDir,
+		databaseUrl: values.DATABASE_URL ?? `file:${join(dataDir, 'panel.db')}`,
+		databaseAuthToken: values.DATABASE_AUTH_TOKEN,
+		kumomtaRoot,
+		kumodBin: values.KUMOD_BIN ?? [join(kumomtaRoot, 'sbin/kumod')].find((path) => existsSync(path)),
+		kumodApi: values.KUMOD_API.replace(/\/+$/, ''),
+		trustedProxies: values.TRUSTED_PROXY,
+		logLevel: values.LOG_LEVEL
+	};
+}

@@ -1,0 +1,21 @@
+import type { App } from './app.ts';
+import { auditRouter } from './audit/router.ts';
+import { authRouter } from './auth/router.ts';
+import { createGate } from './gate.ts';
+import { router } from './core/trpc.ts';
+import type { Caller, Context } from './core/trpc.ts';
+import { settingsRouter } from './settings/router.ts';
+
+export const appRouter = router({
+	auth: authRouter,
+	settings: settingsRouter,
+	audit: auditRouter
+});
+
+export type AppRouter = typeof appRouter;
+
+/** Calls inside the process (command line, jobs): the same procedures, rules and audit rows, without a token. */
+export function createCaller(app: App, caller: Caller, requestId = 'local') {
+	const context: Context = { app, gate: createGate(app), requestId, address: null, userAgent: 'local', token: null, local: caller };
+	return appRouter.createCaller(context);
+}
