@@ -40,7 +40,7 @@ export async function listAudit(app: App, input: z.infer<typeof listAuditInput>)
 		matchesText(input.search, auditEntries.action, auditEntries.actorName, auditEntries.target, auditEntries.address)
 	);
 	const { cursor: _, limit: __, search: ___, sort: ____, ...binding } = input;
-	const page = await listPage(input, {
+	const page = await listPage<typeof auditEntries.$inferSelect>(input, {
 		binding,
 		key: (row) => [row.id, row.id],
 		count: () => app.db.$count(auditEntries, where),

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { readEnv } from './src/lib/server/core/env.ts';
+import type { Env } from './src/lib/server/core/env.ts';
+
+/**
+ * The process: adapter-node's handler wrapped in headers, request ids and a graceful end. The app itself opens in
+ * src/hooks.server.ts; of lib/server only the environment reader is used here, since a second copy of the rest would
+ * not know the first one's classes.
+ */
+
+type Handler = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
+type TaggedRequest = IncomingMessage & { clientAddress?: string; requestId?: string };
+
+const bodyLimit = 512 * 1024;
+
+async function main(): Promise<void> {
+	const env = readEnv(process.env);
+	process.umask(0o077);
+	Object.assign(process.env, { NODE_ENV: 'production', ORIGIN: env.origin, BODY_SIZE_LIMIT: String(bodyLimit) });
+	const entry = new URL('./handler.js', import.meta.url).href;
+	const { handler } = (await import(/* @vite-ignore */ entry)) as { handler: Handler };
+	const server = createServer((request, response) => serve(env, handler, request, response));
+	server.on('clientError', refuse);
+	server.headersTimeout = 20_000;
+	server.requestTimeout = 60_000;
+	await new Promise<void>((resolve, reject) => server.once('error', reject).listen(env.port, env.host, resolve));
+	const bound = server.address();
+	const port = typeof bound === 'object' && bound !== null ? bound.port : env.port;
+	process.stdout.write(`KumoMTA UI is ready at ${env.port === 0 ? env.origin.replace(/:0$/, `:${port}`) : env.origin}\n`);
+	stopOnSignal(server);
+}
+
+function serve(env: Env, handler: Handler, request: TaggedRequest, response: ServerResponse): void {
+	request.requestId = randomUUID();
+	request.clientAddress = clientAddress(env, request);
+	for (const [name, value] of Object.entries(headers(env))) response.setHeader(name, value);
+	response.setHeader('X-Request-Id', request.requestId);
+	response.once('close', () => closing && listening?.closeIdleConnections());
+	handler(request, response, () => response.writeHead(404).end('Not found'));
+}
+
+/** On every answer: pages, API, assets and errors. SvelteKit puts a page's own policy with its nonce in place of this one. */
+function headers(env: Env): Record<string, string> {
+	return {
+		'X-Content-Type-Options': 'nosniff',
+		'X-Frame-Options': 'DENY',
+		'X-XSS-Protection': '1; mode=block',
+		'Referrer-Policy': 'strict-origin-when-cross-origin',
+		'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+		'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+		'Cross-Origin-Opener-Policy': 'same-origin',
+		'Cross-Origin-Resource-Policy': 'same-origin',
+		...(env.origin.startsWith('https:') && { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' })
+	};
+}
+
+/**
+ * The address that limits and the audit log use. X-Forwarded-For is believed only from a trusted proxy, and only its
+ * last entry that is not itself a trusted proxy: everything before it was written by the client.
+ */
+function clientAddress(env: Env, request: IncomingMessage): string {
+	const peer = plain(request.socket.remoteAddress ?? 'unknown');
+	const forwarded = request.headers['x-forwarded-for'];
+	if (!env.trustedProxies.includes(peer) || forwarded === undefined) return peer;
+	const hops = String(forwarded).split(',').map((hop) => plain(hop.trim()));
+	return hops.findLast((hop) => !env.trustedProxies.includes(hop) && /^[0-9a-f.:]{2,45}$/i.test(hop)) ?? peer;
+}
+
+const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '');
+
+/** The parser's own refusals never reach the handler; they carry the headers all the same. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+	if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+	const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+	socket.end(`HTTP/1.1 ${status}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nX-XSS-Protection: 1; mode=block\r\nReferrer-Policy: strict-origin-when-cross-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+let closing = false;
+let listening: Server | undefined;
+
+/** Refuses new connections, lets running requests end (five seconds), then closes the app. */
+function stopOnSignal(server: Server): void {
+	listening = server;
+	const stop = () => {
+		if (closing) return;
+		closing = true;
+		server.close(() => process.emit('sveltekit:shutdown' as never));
+		server.closeIdleConnections();
+		setTimeout(() => server.closeAllConnections(), 5000).unref();
+		setTimeout(() => process.exit(1), 15_000).unref();
+	};
+	process.once('SIGTERM', stop);
+	process.once('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+	const { name, message, stack, code } = error as NodeJS.ErrnoException;
+	const expected = ['EnvError', 'SealError', 'MigrationError'].includes(name);
+	if (code === 'EADDRINUSE') process.stderr.write('The port is taken by another process. Nothing was started. Stop that process, or set PORT to another number.\n');
+	else process.stderr.write(expected ? `${message}\n` : `${stack ?? message}\n`);
+	process.exit(1);
+});
