@@ -21,12 +21,22 @@ export default ts.config(
 		rules: {
 			'no-restricted-imports': [
 				'error',
-				{ paths: [{ name: '@lucide/svelte', message: "Import '@lucide/svelte/icons/<name>': the barrel compiles 2,100 components." }] }
+				{
+					paths: [
+						{
+							name: '@lucide/svelte',
+							message: "Import '@lucide/svelte/icons/<name>': the barrel compiles 2,100 components."
+						}
+					]
+				}
 			],
 			'no-undef': 'off',
 			'no-console': 'error',
 			'no-control-regex': 'off',
-			'@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
+			'@typescript-eslint/no-unused-vars': [
+				'error',
+				{ argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }
+			],
 			'@typescript-eslint/no-import-type-side-effects': 'error',
 			'@typescript-eslint/consistent-type-imports': 'error',
 			'@typescript-eslint/require-await': 'off',
@@ -40,6 +50,12 @@ export default ts.config(
 	{ files: ['scripts/**', 'src/cli/**', 'tests/**'], rules: { 'no-console': 'off' } },
 	{
 		files: ['**/*.test.ts', 'tests/**'],
-		rules: { '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off', '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/no-unsafe-return': 'off' }
+		rules: {
+			'@typescript-eslint/no-unsafe-assignment': 'off',
+			'@typescript-eslint/no-unsafe-member-access': 'off',
+			'@typescript-eslint/no-unsafe-argument': 'off',
+			'@typescript-eslint/no-unsafe-call': 'off',
+			'@typescript-eslint/no-unsafe-return': 'off'
+		}
 	}
 );

@@ -29,7 +29,9 @@ async function main(): Promise<void> {
 	await new Promise<void>((resolve, reject) => server.once('error', reject).listen(env.port, env.host, resolve));
 	const bound = server.address();
 	const port = typeof bound === 'object' && bound !== null ? bound.port : env.port;
-	process.stdout.write(`KumoMTA UI is ready at ${env.port === 0 ? env.origin.replace(/:0$/, `:${port}`) : env.origin}\n`);
+	process.stdout.write(
+		`KumoMTA UI is ready at ${env.port === 0 ? env.origin.replace(/:0$/, `:${port}`) : env.origin}\n`
+	);
 	stopOnSignal(server);
 }
 
@@ -65,7 +67,9 @@ function clientAddress(env: Env, request: IncomingMessage): string {
 	const peer = plain(request.socket.remoteAddress ?? 'unknown');
 	const forwarded = request.headers['x-forwarded-for'];
 	if (!env.trustedProxies.includes(peer) || forwarded === undefined) return peer;
-	const hops = String(forwarded).split(',').map((hop) => plain(hop.trim()));
+	const hops = String(forwarded)
+		.split(',')
+		.map((hop) => plain(hop.trim()));
 	return hops.findLast((hop) => !env.trustedProxies.includes(hop) && /^[0-9a-f.:]{2,45}$/i.test(hop)) ?? peer;
 }
 
@@ -75,7 +79,9 @@ const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '');
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
 	if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
 	const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-	socket.end(`HTTP/1.1 ${status}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nX-XSS-Protection: 1; mode=block\r\nReferrer-Policy: strict-origin-when-cross-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+	socket.end(
+		`HTTP/1.1 ${status}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nX-XSS-Protection: 1; mode=block\r\nReferrer-Policy: strict-origin-when-cross-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+	);
 }
 
 let closing = false;
@@ -99,7 +105,10 @@ function stopOnSignal(server: Server): void {
 main().catch((error: unknown) => {
 	const { name, message, stack, code } = error as NodeJS.ErrnoException;
 	const expected = ['EnvError', 'SealError', 'MigrationError'].includes(name);
-	if (code === 'EADDRINUSE') process.stderr.write('The port is taken by another process. Nothing was started. Stop that process, or set PORT to another number.\n');
+	if (code === 'EADDRINUSE')
+		process.stderr.write(
+			'The port is taken by another process. Nothing was started. Stop that process, or set PORT to another number.\n'
+		);
 	else process.stderr.write(expected ? `${message}\n` : `${stack ?? message}\n`);
 	process.exit(1);
 });

@@ -13,7 +13,12 @@ export default defineConfig({
 			optimizer: {
 				ssr: {
 					enabled: true,
-					include: ['drizzle-orm', 'drizzle-orm/sqlite-core', 'drizzle-orm/libsql/sqlite3', 'drizzle-orm/libsql/migrator']
+					include: [
+						'drizzle-orm',
+						'drizzle-orm/sqlite-core',
+						'drizzle-orm/libsql/sqlite3',
+						'drizzle-orm/libsql/migrator'
+					]
 				}
 			}
 		},
@@ -27,7 +32,12 @@ export default defineConfig({
 					name: 'server',
 					environment: 'node',
 					setupFiles: ['./tests/support/setup.ts'],
-					include: ['src/**/*.test.ts', 'tests/architecture.test.ts', 'tests/contract/**/*.test.ts', 'scripts/**/*.test.ts'],
+					include: [
+						'src/**/*.test.ts',
+						'tests/architecture.test.ts',
+						'tests/contract/**/*.test.ts',
+						'scripts/**/*.test.ts'
+					],
 					exclude: ['src/**/*.svelte.test.ts']
 				}
 			},

@@ -34,10 +34,19 @@ function vite(node, args) {
 }
 
 function sources() {
-	const files = ['package.json', 'package-lock.json', 'server.ts', 'svelte.config.js', 'vite.config.ts', 'vite.server.config.ts', 'tsconfig.json'];
+	const files = [
+		'package.json',
+		'package-lock.json',
+		'server.ts',
+		'svelte.config.js',
+		'vite.config.ts',
+		'vite.server.config.ts',
+		'tsconfig.json'
+	];
 	for (const directory of ['src', 'static', 'drizzle']) {
 		for (const entry of readdirSync(join(root, directory), { recursive: true, withFileTypes: true })) {
-			if (entry.isFile() && !entry.name.includes('.test.')) files.push(join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
+			if (entry.isFile() && !entry.name.includes('.test.'))
+				files.push(join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
 		}
 	}
 	return files.sort();

@@ -15,10 +15,23 @@ export function ensureInstalled() {
 	const stamp = hashOf(['package.json', 'package-lock.json']);
 	if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
 		process.stdout.write('Installing packages (a minute or so, once) …\n');
-		const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--loglevel=error', '--no-fund', '--no-audit'];
-		const npm = process.env.npm_execpath ? [process.env.npm_node_execpath ?? process.execPath, [process.env.npm_execpath, ...args]] : ['npm', args];
+		const args = [
+			'ci',
+			'--ignore-scripts',
+			'--include=dev',
+			'--include=optional',
+			'--loglevel=error',
+			'--no-fund',
+			'--no-audit'
+		];
+		const npm = process.env.npm_execpath
+			? [process.env.npm_node_execpath ?? process.execPath, [process.env.npm_execpath, ...args]]
+			: ['npm', args];
 		const { status } = spawnSync(npm[0], npm[1], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-		if (status !== 0) fail('npm could not install the packages. Nothing was started. Check the network and the messages above, then try again.');
+		if (status !== 0)
+			fail(
+				'npm could not install the packages. Nothing was started. Check the network and the messages above, then try again.'
+			);
 		writeFileSync(stampFile, stamp);
 	}
 	return nodeBinary();
@@ -36,13 +49,19 @@ function nodeBinary() {
 		return pinned;
 	}
 	if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
-	return fail(`KumoMTA UI needs Node 24 or newer on ${process.platform} ${process.arch}; this is ${process.version}. Install Node 24 and start again.`);
+	return fail(
+		`KumoMTA UI needs Node 24 or newer on ${process.platform} ${process.arch}; this is ${process.version}. Install Node 24 and start again.`
+	);
 }
 
 /** @param {string[]} files paths below the root */
 export function hashOf(files) {
 	const hash = createHash('sha256');
-	for (const file of files) hash.update(file).update('\0').update(readFileSync(join(root, file)));
+	for (const file of files)
+		hash
+			.update(file)
+			.update('\0')
+			.update(readFileSync(join(root, file)));
 	return hash.digest('hex');
 }
 

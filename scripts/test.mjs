@@ -30,13 +30,21 @@ function check(name, args, suite = false) {
 		child.stdout.on('data', (chunk) => (output += chunk));
 		child.stderr.on('data', (chunk) => (output += chunk));
 		child.on('close', (code) => {
-			const closing = suite ? [...output.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1) : undefined;
-			const [passed, failed, skipped] = closing ? [Number(closing[1]), Number(closing[2]), Number(closing[3] ?? 0)] : code === 0 && !suite ? [1, 0, 0] : [0, 1, 0];
+			const closing = suite
+				? [...output.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1)
+				: undefined;
+			const [passed, failed, skipped] = closing
+				? [Number(closing[1]), Number(closing[2]), Number(closing[3] ?? 0)]
+				: code === 0 && !suite
+					? [1, 0, 0]
+					: [0, 1, 0];
 			const lost = code !== 0 && failed === 0 ? 1 : 0;
 			total.passed += passed;
 			total.failed += failed + lost;
 			total.skipped += skipped;
-			process.stdout.write(`${failed + lost === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(12)} ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+			process.stdout.write(
+				`${failed + lost === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(12)} ${((Date.now() - started) / 1000).toFixed(1)} s\n`
+			);
 			if (failed + lost > 0) process.stdout.write(output.slice(-40_000) + '\n');
 			resolve(undefined);
 		});
@@ -48,7 +56,10 @@ function ensureChromium() {
 	if (existsSync(env.CHROMIUM)) return true;
 	if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
 		process.stdout.write('Installing Chromium for the browser tests …\n');
-		const apt = { stdio: /** @type {const} */ (['ignore', 'ignore', 'inherit']), env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+		const apt = {
+			stdio: /** @type {const} */ (['ignore', 'ignore', 'inherit']),
+			env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+		};
 		spawnSync('apt-get', ['update', '-qq'], apt);
 		spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], apt);
 	}
@@ -57,13 +68,21 @@ function ensureChromium() {
 
 async function all() {
 	ensureBuilt();
-	await Promise.all([check('format', [bin('prettier/bin/prettier.cjs'), '--check', '.']), check('types', [bin('svelte-check/bin/svelte-check'), '--threshold', 'warning', '--fail-on-warnings'])]);
-	await Promise.all([check('lint', [bin('eslint/bin/eslint.js'), '.', '--max-warnings', '0']), check('unused', [bin('knip/bin/knip.js')])]);
+	await Promise.all([
+		check('format', [bin('prettier/bin/prettier.cjs'), '--check', '.']),
+		check('types', [bin('svelte-check/bin/svelte-check'), '--threshold', 'warning', '--fail-on-warnings'])
+	]);
+	await Promise.all([
+		check('lint', [bin('eslint/bin/eslint.js'), '.', '--max-warnings', '0']),
+		check('unused', [bin('knip/bin/knip.js')])
+	]);
 	await check('unit', [bin('vitest/vitest.mjs'), 'run', '--project', 'server', '--project', 'svelte'], true);
 	if (ensureChromium()) await check('browser', [bin('@playwright/test/cli.js'), 'test'], true);
 	else {
 		total.skipped += 1;
-		process.stdout.write('skip   browser      Chromium is not installed and only root can install it (apt-get install chromium)\n');
+		process.stdout.write(
+			'skip   browser      Chromium is not installed and only root can install it (apt-get install chromium)\n'
+		);
 	}
 }
 
@@ -76,5 +95,7 @@ else if (slow[suite]) {
 	process.stderr.write(`There is no suite "${suite}". Known: ${Object.keys(slow).join(', ')}.\n`);
 	process.exit(2);
 }
-process.stdout.write(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`);
+process.stdout.write(
+	`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`
+);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

@@ -25,7 +25,9 @@ async function announceSetup(): Promise<void> {
 	const setup = await prepareSetupCode(app);
 	if (setup === null) return;
 	// The one secret that may be printed: on a terminal only, and only until the first account exists.
-	const lines = process.stdout.isTTY ? [`Setup code: ${setup.code}`, `(also in ${setup.file})`] : [`Setup code: in ${setup.file}`];
+	const lines = process.stdout.isTTY
+		? [`Setup code: ${setup.code}`, `(also in ${setup.file})`]
+		: [`Setup code: in ${setup.file}`];
 	process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
@@ -46,24 +48,52 @@ const maxBatch = 20;
 const trpcGuard: Handle = async ({ event, resolve }) => {
 	if (!event.url.pathname.startsWith('/trpc/')) return resolve(event);
 	if (event.request.method !== 'GET' && event.request.method !== 'POST') {
-		return refusal(event, { status: 405, code: 'METHOD_NOT_SUPPORTED', message: 'Call procedures with GET or POST.', headers: { allow: 'GET, POST' } });
+		return refusal(event, {
+			status: 405,
+			code: 'METHOD_NOT_SUPPORTED',
+			message: 'Call procedures with GET or POST.',
+			headers: { allow: 'GET, POST' }
+		});
 	}
 	if (event.url.pathname.replaceAll(/%2c/gi, ',').split(',').length > maxBatch) {
-		return refusal(event, { status: 400, code: 'BAD_REQUEST', message: `A batch holds at most ${maxBatch} calls. Nothing was run. Send them in several batches.` });
+		return refusal(event, {
+			status: 400,
+			code: 'BAD_REQUEST',
+			message: `A batch holds at most ${maxBatch} calls. Nothing was run. Send them in several batches.`
+		});
 	}
 	try {
 		return await resolve(event);
 	} catch (error) {
 		if ((error as { status?: unknown }).status !== 413) throw error;
-		return refusal(event, { status: 413, code: 'PAYLOAD_TOO_LARGE', message: 'The request is larger than 512 KB. Nothing was run. Send it in parts.' });
+		return refusal(event, {
+			status: 413,
+			code: 'PAYLOAD_TOO_LARGE',
+			message: 'The request is larger than 512 KB. Nothing was run. Send it in parts.'
+		});
 	}
 };
 
-const jsonRpcCodes: Record<string, number> = { METHOD_NOT_SUPPORTED: -32005, BAD_REQUEST: -32600, PAYLOAD_TOO_LARGE: -32013 };
+const jsonRpcCodes: Record<string, number> = {
+	METHOD_NOT_SUPPORTED: -32005,
+	BAD_REQUEST: -32600,
+	PAYLOAD_TOO_LARGE: -32013
+};
 
-function refusal(event: RequestEvent, { status, code, message, headers = {} }: { status: number; code: string; message: string; headers?: Record<string, string> }): Response {
+function refusal(
+	event: RequestEvent,
+	{
+		status,
+		code,
+		message,
+		headers = {}
+	}: { status: number; code: string; message: string; headers?: Record<string, string> }
+): Response {
 	const data = { code, httpStatus: status, requestId: requestIdOf(event) };
-	return Response.json({ error: { message, code: jsonRpcCodes[code], data } }, { status, headers: { 'cache-control': 'no-store', ...headers } });
+	return Response.json(
+		{ error: { message, code: jsonRpcCodes[code], data } },
+		{ status, headers: { 'cache-control': 'no-store', ...headers } }
+	);
 }
 
 const trpc = createTRPCHandle({

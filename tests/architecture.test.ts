@@ -20,13 +20,23 @@ function filesIn(directory: string): string[] {
 
 function importsOf(file: string): Import[] {
 	const text = readFileSync(join(root, file), 'utf8');
-	const found = text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^'";]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^\s*import\s+['"]([^'"]+)['"]/gm);
-	return [...found].map(([, type, from, dynamic, bare]) => ({ from: file, to: located(file, from ?? dynamic ?? bare ?? ''), isType: type !== undefined }));
+	const found = text.matchAll(
+		/^\s*(?:import|export)\s+(type\s)?[^'";]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^\s*import\s+['"]([^'"]+)['"]/gm
+	);
+	return [...found].map(([, type, from, dynamic, bare]) => ({
+		from: file,
+		to: located(file, from ?? dynamic ?? bare ?? ''),
+		isType: type !== undefined
+	}));
 }
 
 /** Paths inside the project relative to its root and without extension; packages as they are written. */
 function located(file: string, specifier: string): string {
-	const path = specifier.startsWith('$lib/') ? join('src/lib', specifier.slice(5)) : specifier.startsWith('.') ? relative(root, resolve(root, dirname(file), specifier)) : specifier;
+	const path = specifier.startsWith('$lib/')
+		? join('src/lib', specifier.slice(5))
+		: specifier.startsWith('.')
+			? relative(root, resolve(root, dirname(file), specifier))
+			: specifier;
 	return path.replace(/\.(?:ts|js)$/, '');
 }
 
@@ -43,25 +53,35 @@ describe('import rules', () => {
 	});
 
 	it('keeps SvelteKit out of lib/server, so that the command line and tests run the same modules', () => {
-		expect(imports.filter(({ from, to }) => from.startsWith('src/lib/server/') && /^\$(?:app|env)\//.test(to))).toEqual([]);
+		expect(imports.filter(({ from, to }) => from.startsWith('src/lib/server/') && /^\$(?:app|env)\//.test(to))).toEqual(
+			[]
+		);
 	});
 
 	it('gives the browser types only', () => {
-		const browser = (file: string) => file.startsWith('src/lib/') ? !file.startsWith('src/lib/server/') : file.startsWith('src/routes/') && !/\+server\.ts$/.test(file);
-		expect(imports.filter(({ from, to, isType }) => browser(from) && to.startsWith('src/lib/server/') && !isType)).toEqual([]);
+		const browser = (file: string) =>
+			file.startsWith('src/lib/')
+				? !file.startsWith('src/lib/server/')
+				: file.startsWith('src/routes/') && !/\+server\.ts$/.test(file);
+		expect(
+			imports.filter(({ from, to, isType }) => browser(from) && to.startsWith('src/lib/server/') && !isType)
+		).toEqual([]);
 	});
 
 	it('lets a feature use another feature only through its service and tables', () => {
 		const wrong = imports.filter(({ from, to }) => {
 			const [own, other] = [featureOf(from), featureOf(to)];
-			if (own === undefined || other === undefined || own === other || outside.has(other) || outside.has(own)) return false;
+			if (own === undefined || other === undefined || own === other || outside.has(other) || outside.has(own))
+				return false;
 			return !/\/(?:service|tables)$/.test(to);
 		});
 		expect(wrong).toEqual([]);
 	});
 
 	it('lets nothing inside features import the policy', () => {
-		expect(imports.filter(({ from, to }) => featureOf(to) === 'policy' && ![undefined, 'policy'].includes(featureOf(from)))).toEqual([]);
+		expect(
+			imports.filter(({ from, to }) => featureOf(to) === 'policy' && ![undefined, 'policy'].includes(featureOf(from)))
+		).toEqual([]);
 	});
 
 	it('keeps core, host and kumod below every feature', () => {
@@ -74,23 +94,32 @@ describe('import rules', () => {
 
 	it('has no cycles between modules', () => {
 		const edges = new Map<string, string[]>();
-		for (const { from, to, isType } of imports) if (!isType) edges.set(from.replace(/\.ts$/, ''), [...(edges.get(from.replace(/\.ts$/, '')) ?? []), to]);
+		for (const { from, to, isType } of imports)
+			if (!isType) edges.set(from.replace(/\.ts$/, ''), [...(edges.get(from.replace(/\.ts$/, '')) ?? []), to]);
 		expect(findCycle(edges)).toBeUndefined();
 	});
 
 	it('knows no drawer for odds and ends', () => {
-		expect(allFiles.filter((file) => /\/(?:utils?|helpers?|common|misc|types|constants|index)\.ts$/.test(file))).toEqual([]);
+		expect(
+			allFiles.filter((file) => /\/(?:utils?|helpers?|common|misc|types|constants|index)\.ts$/.test(file))
+		).toEqual([]);
 	});
 
 	it('never starts a shell', () => {
 		const shell = /shell:\s*true|\bexecSync\(|[^.]\bexec\(\s*[`'"]/;
-		expect(productive.filter((file) => file.startsWith('src/lib/server/') && shell.test(readFileSync(join(root, file), 'utf8')))).toEqual([]);
+		expect(
+			productive.filter(
+				(file) => file.startsWith('src/lib/server/') && shell.test(readFileSync(join(root, file), 'utf8'))
+			)
+		).toEqual([]);
 	});
 });
 
 describe('migrations', () => {
 	it('are ordered by time, since an older one is skipped in silence', () => {
-		const { entries } = JSON.parse(readFileSync(join(root, 'drizzle/meta/_journal.json'), 'utf8')) as { entries: { when: number }[] };
+		const { entries } = JSON.parse(readFileSync(join(root, 'drizzle/meta/_journal.json'), 'utf8')) as {
+			entries: { when: number }[];
+		};
 		const times = entries.map(({ when }) => when);
 		expect(times).toEqual([...times].sort((a, b) => a - b));
 		expect(times.length).toBe(readdirSync(join(root, 'drizzle')).filter((name) => name.endsWith('.sql')).length);
@@ -116,4 +145,3 @@ function findCycle(edges: Map<string, string[]>): string[] | undefined {
 	}
 	return undefined;
 }
-

@@ -16,10 +16,15 @@ export default class ClosingLine implements Reporter {
 				else if (state === 'skipped') count.skipped += 1;
 				else {
 					count.failed += 1;
-					for (const failure of failures ?? []) console.error(`FAILED ${module.moduleId} > ${test.fullName}\n${failure.stack ?? failure.message}\n${failure.diff ?? ''}`);
+					for (const failure of failures ?? [])
+						console.error(
+							`FAILED ${module.moduleId} > ${test.fullName}\n${failure.stack ?? failure.message}\n${failure.diff ?? ''}`
+						);
 				}
 			}
 		}
-		console.log(`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`);
+		console.log(
+			`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`
+		);
 	}
 }

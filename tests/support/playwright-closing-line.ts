@@ -22,11 +22,15 @@ export default class ClosingLine implements Reporter {
 			else if (outcome === 'skipped') count.skipped += 1;
 			else {
 				count.failed += 1;
-				for (const { errors } of test.results) for (const error of errors) console.error(`FAILED ${test.titlePath().join(' > ')}\n${error.stack ?? error.message}`);
+				for (const { errors } of test.results)
+					for (const error of errors)
+						console.error(`FAILED ${test.titlePath().join(' > ')}\n${error.stack ?? error.message}`);
 			}
 		}
 		if (result.status !== 'passed' && count.failed === 0) count.failed += 1;
-		console.log(`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`);
+		console.log(
+			`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`
+		);
 	}
 
 	printsToStdio(): boolean {

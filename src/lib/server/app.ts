@@ -32,7 +32,10 @@ export interface App {
 }
 
 /** Opens the keys and the database (migrated), touching nothing of KumoMTA. The only place where parts are put together. */
-export async function openApp(env: Env, given: Partial<Pick<App, 'log' | 'clock' | 'host' | 'kumod'>> = {}): Promise<App> {
+export async function openApp(
+	env: Env,
+	given: Partial<Pick<App, 'log' | 'clock' | 'host' | 'kumod'>> = {}
+): Promise<App> {
 	process.umask(0o077);
 	mkdirSync(env.dataDir, { recursive: true, mode: 0o700 });
 	const log = given.log ?? createLog(env.logLevel);

@@ -13,7 +13,9 @@ export function createGate(app: App): Gate {
 		startAudit: (entry) => startAudit(app, entry),
 		finishAudit: (id, end) => finishAudit(app, id, end),
 		async auditDenied(entry) {
-			const counted = await countAttempt(app, `denied ${clientNetwork(entry.address)}`, deniedRowsPerAddress).catch(() => null);
+			const counted = await countAttempt(app, `denied ${clientNetwork(entry.address)}`, deniedRowsPerAddress).catch(
+				() => null
+			);
 			if (counted === null) return;
 			const id = await startAudit(app, entry);
 			await finishAudit(app, id, { outcome: entry.outcome, reason: entry.reason, target: entry.target });

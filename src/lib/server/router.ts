@@ -16,6 +16,14 @@ export type AppRouter = typeof appRouter;
 
 /** Calls inside the process (command line, jobs): the same procedures, rules and audit rows, without a token. */
 export function createCaller(app: App, caller: Caller, requestId = 'local') {
-	const context: Context = { app, gate: createGate(app), requestId, address: null, userAgent: 'local', token: null, local: caller };
+	const context: Context = {
+		app,
+		gate: createGate(app),
+		requestId,
+		address: null,
+		userAgent: 'local',
+		token: null,
+		local: caller
+	};
 	return appRouter.createCaller(context);
 }

@@ -48,7 +48,16 @@ export async function listAudit(app: App, input: z.infer<typeof listAuditInput>)
 			app.db
 				.select()
 				.from(auditEntries)
-				.where(and(where, after === null ? undefined : dir === 'asc' ? sql`${auditEntries.id} > ${after[1]}` : lt(auditEntries.id, Number(after[1]))))
+				.where(
+					and(
+						where,
+						after === null
+							? undefined
+							: dir === 'asc'
+								? sql`${auditEntries.id} > ${after[1]}`
+								: lt(auditEntries.id, Number(after[1]))
+					)
+				)
 				.orderBy(dir === 'asc' ? sql`${auditEntries.id} asc` : sql`${auditEntries.id} desc`)
 				.limit(limit)
 	});

@@ -23,7 +23,10 @@ export function clientNetwork(address: string | null): string {
 	const left = head.split(':').filter(Boolean);
 	const right = tail === undefined ? [] : tail.split(':').filter(Boolean);
 	const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right];
-	return `${groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':')}::/64`;
+	return `${groups
+		.slice(0, 4)
+		.map((group) => parseInt(group, 16).toString(16))
+		.join(':')}::/64`;
 }
 
 /**
@@ -48,7 +51,11 @@ export async function countAttempt(app: App, key: string, limit: number): Promis
 	if (row === undefined) throw new Error('The attempt was not counted.');
 	if (row.count > limit) {
 		const retryAfterMs = row.windowEndsAt - now;
-		throw new UserError('TOO_MANY_REQUESTS', `Too many tries. Wait ${Math.ceil(retryAfterMs / 60_000)} minutes and try again.`, { reason: 'too-many-tries', retryAfterMs });
+		throw new UserError(
+			'TOO_MANY_REQUESTS',
+			`Too many tries. Wait ${Math.ceil(retryAfterMs / 60_000)} minutes and try again.`,
+			{ reason: 'too-many-tries', retryAfterMs }
+		);
 	}
 	return row.count;
 }
@@ -58,7 +65,10 @@ export async function forgiveAttempts(app: App, key: string): Promise<void> {
 }
 
 export async function returnAttempt(app: App, key: string): Promise<void> {
-	await app.db.update(attempts).set({ count: sql`max(0, ${attempts.count} - 1)` }).where(eq(attempts.key, key));
+	await app.db
+		.update(attempts)
+		.set({ count: sql`max(0, ${attempts.count} - 1)` })
+		.where(eq(attempts.key, key));
 }
 
 /** How long the next try on an account must wait when it is under attack from everywhere. */

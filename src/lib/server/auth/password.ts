@@ -35,15 +35,23 @@ export function assertStrongPassword(password: Secret, { email, field }: { email
 	const text = password.open().normalize('NFKC');
 	const refuse = (message: string) => new UserError('BAD_REQUEST', message, { reason: 'weak-password', field });
 	if ([...text].length < minCharacters) throw refuse(`At least ${minCharacters} characters.`);
-	if (bytesOf(password) > maxBytes) throw refuse(`At most ${maxBytes} bytes; letters beyond a to z count as two to four.`);
+	if (bytesOf(password) > maxBytes)
+		throw refuse(`At most ${maxBytes} bytes; letters beyond a to z count as two to four.`);
 	const lower = text.toLowerCase();
-	if (lower === email || lower === email.split('@')[0] || lower.replaceAll(/[^a-z0-9]/g, '') === email.replaceAll(/[^a-z0-9]/g, '')) throw refuse('The password must not be the e-mail address.');
-	if (new Set(lower).size < 5 || commonPasswords().has(lower)) throw refuse('This password is on every list of guesses. Choose another.');
+	if (
+		lower === email ||
+		lower === email.split('@')[0] ||
+		lower.replaceAll(/[^a-z0-9]/g, '') === email.replaceAll(/[^a-z0-9]/g, '')
+	)
+		throw refuse('The password must not be the e-mail address.');
+	if (new Set(lower).size < 5 || commonPasswords().has(lower))
+		throw refuse('This password is on every list of guesses. Choose another.');
 }
 
 const bytesOf = (password: Secret) => Buffer.byteLength(password.open().normalize('NFKC'));
 
-const commonPasswords = () => new Set(readFileSync(assetPath('common-passwords.txt'), 'utf8').split('\n').filter(Boolean));
+const commonPasswords = () =>
+	new Set(readFileSync(assetPath('common-passwords.txt'), 'utf8').split('\n').filter(Boolean));
 
 const atOnce = 2;
 const mayWait = 32;
@@ -53,7 +61,12 @@ let busy = 0;
 /** Two cores hash two passwords at a time; the rest wait, and a crowd is sent away. */
 async function turn<T>(work: () => Promise<T>): Promise<T> {
 	if (busy >= atOnce) {
-		if (waiting.length >= mayWait) throw new UserError('TOO_MANY_REQUESTS', 'Too many people are signing in at this moment. Try again in a few seconds.', { reason: 'busy', retryAfterMs: 5000 });
+		if (waiting.length >= mayWait)
+			throw new UserError(
+				'TOO_MANY_REQUESTS',
+				'Too many people are signing in at this moment. Try again in a few seconds.',
+				{ reason: 'busy', retryAfterMs: 5000 }
+			);
 		await new Promise<void>((resolve) => waiting.push(resolve));
 	}
 	busy += 1;

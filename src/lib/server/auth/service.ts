@@ -18,22 +18,33 @@ export interface SignedIn {
 type From = Pick<Context, 'address' | 'userAgent'>;
 
 /** Makes the first account. Which of two parallel calls wins is decided by the unique constraint, not by a count. */
-export async function register(app: App, from: From, { email, password, setupCode }: { email: string; password: Secret; setupCode: Secret }): Promise<SignedIn> {
+export async function register(
+	app: App,
+	from: From,
+	{ email, password, setupCode }: { email: string; password: Secret; setupCode: Secret }
+): Promise<SignedIn> {
 	if (!(await isSetupRequired(app))) throw setUp();
 	const key = `setup ${clientNetwork(from.address)}`;
 	await countAttempt(app, key, failureLimits.setupCode);
 	if (!isSetupCode(app, setupCode)) {
-		throw new UserError('FORBIDDEN', 'This is not the setup code. Look for it in the terminal that started the server, or in the file setup-code of its data directory.', {
-			reason: 'wrong-setup-code',
-			field: 'setupCode'
-		});
+		throw new UserError(
+			'FORBIDDEN',
+			'This is not the setup code. Look for it in the terminal that started the server, or in the file setup-code of its data directory.',
+			{
+				reason: 'wrong-setup-code',
+				field: 'setupCode'
+			}
+		);
 	}
 	assertStrongPassword(password, { email, field: 'password' });
 	const passwordHash = await hashPassword(password);
 	const now = app.clock();
 	const signedIn = await withConstraint({ unique: setUp }, () =>
 		app.db.transaction(async (tx) => {
-			const [user] = await tx.insert(users).values({ email, passwordHash, registration: 'first', passwordChangedAt: now, createdAt: now }).returning({ id: users.id, email: users.email });
+			const [user] = await tx
+				.insert(users)
+				.values({ email, passwordHash, registration: 'first', passwordChangedAt: now, createdAt: now })
+				.returning({ id: users.id, email: users.email });
 			if (user === undefined) throw new Error('The account was not stored.');
 			return { ...(await createSession(app, tx, { userId: user.id, ...from })), user };
 		})
@@ -44,41 +55,76 @@ export async function register(app: App, from: From, { email, password, setupCod
 }
 
 function setUp(): UserError {
-	return new UserError('CONFLICT', 'This panel already has its account. No second one was made. Sign in instead.', { reason: 'already-set-up' });
+	return new UserError('CONFLICT', 'This panel already has its account. No second one was made. Sign in instead.', {
+		reason: 'already-set-up'
+	});
 }
 
 /**
  * Signs in. Every try is counted before the password is looked at: five per account from one address and twenty per
  * address in a quarter of an hour. Failures from everywhere slow an account down; they never lock it.
  */
-export async function login(app: App, from: From, { email, password }: { email: string; password: Secret }): Promise<SignedIn> {
+export async function login(
+	app: App,
+	from: From,
+	{ email, password }: { email: string; password: Secret }
+): Promise<SignedIn> {
 	const network = clientNetwork(from.address);
-	const keys = { address: `login ${network}`, account: `login ${network} ${email}`, everywhere: `login-everywhere ${email}` };
+	const keys = {
+		address: `login ${network}`,
+		account: `login ${network} ${email}`,
+		everywhere: `login-everywhere ${email}`
+	};
 	await countAttempt(app, keys.address, failureLimits.address);
 	const tries = await countAttempt(app, keys.account, failureLimits.accountFromAddress);
 	const failures = await countAttempt(app, keys.everywhere, Number.MAX_SAFE_INTEGER);
 	await new Promise((resolve) => setTimeout(resolve, slowdownMs(failures)));
 	const [user] = await app.db.select().from(users).where(eq(users.email, email)).limit(1);
-	if (!(await verifyPassword(user?.passwordHash, password)) || user === undefined) throw wrongPassword(failureLimits.accountFromAddress - tries);
+	if (!(await verifyPassword(user?.passwordHash, password)) || user === undefined)
+		throw wrongPassword(failureLimits.accountFromAddress - tries);
 	await forgiveAttempts(app, keys.account);
 	await returnAttempt(app, keys.address);
 	await returnAttempt(app, keys.everywhere);
-	return { ...(await createSession(app, app.db, { userId: user.id, ...from })), user: { id: user.id, email: user.email } };
+	return {
+		...(await createSession(app, app.db, { userId: user.id, ...from })),
+		user: { id: user.id, email: user.email }
+	};
 }
 
 function wrongPassword(triesLeft: number): UserError {
-	const left = triesLeft <= 0 ? 'That was the last try for 15 minutes.' : `${triesLeft} ${triesLeft === 1 ? 'try' : 'tries'} left for 15 minutes.`;
-	return new UserError('UNAUTHORIZED', `E-mail and password do not match. ${left}`, { reason: 'wrong-password', field: 'password' });
+	const left =
+		triesLeft <= 0
+			? 'That was the last try for 15 minutes.'
+			: `${triesLeft} ${triesLeft === 1 ? 'try' : 'tries'} left for 15 minutes.`;
+	return new UserError('UNAUTHORIZED', `E-mail and password do not match. ${left}`, {
+		reason: 'wrong-password',
+		field: 'password'
+	});
 }
 
 /** Sets a new password and ends every other session of the user. */
-export async function changePassword(app: App, caller: Caller, { currentPassword, newPassword }: { currentPassword: Secret; newPassword: Secret }, from: From): Promise<{ id: string; email: string }> {
-	const [user] = await app.db.select().from(users).where(eq(users.id, caller.userId ?? '')).limit(1);
-	if (user === undefined) throw new UserError('FORBIDDEN', 'Only a signed-in person has a password to change. Nothing was changed.', { reason: 'no-account' });
+export async function changePassword(
+	app: App,
+	caller: Caller,
+	{ currentPassword, newPassword }: { currentPassword: Secret; newPassword: Secret },
+	from: From
+): Promise<{ id: string; email: string }> {
+	const [user] = await app.db
+		.select()
+		.from(users)
+		.where(eq(users.id, caller.userId ?? ''))
+		.limit(1);
+	if (user === undefined)
+		throw new UserError('FORBIDDEN', 'Only a signed-in person has a password to change. Nothing was changed.', {
+			reason: 'no-account'
+		});
 	const key = `password ${clientNetwork(from.address)} ${user.id}`;
 	await countAttempt(app, key, failureLimits.accountFromAddress);
 	if (!(await verifyPassword(user.passwordHash, currentPassword))) {
-		throw new UserError('FORBIDDEN', 'This is not the current password. Nothing was changed.', { reason: 'wrong-password', field: 'currentPassword' });
+		throw new UserError('FORBIDDEN', 'This is not the current password. Nothing was changed.', {
+			reason: 'wrong-password',
+			field: 'currentPassword'
+		});
 	}
 	await forgiveAttempts(app, key);
 	assertStrongPassword(newPassword, { email: user.email, field: 'newPassword' });
@@ -87,16 +133,28 @@ export async function changePassword(app: App, caller: Caller, { currentPassword
 }
 
 /** For the locked-out operator at the server: a new password, and every session ended. */
-export async function setUserPassword(app: App, { email, password }: { email: string; password: Secret }): Promise<{ id: string; email: string; sessionsEnded: number }> {
+export async function setUserPassword(
+	app: App,
+	{ email, password }: { email: string; password: Secret }
+): Promise<{ id: string; email: string; sessionsEnded: number }> {
 	const [user] = await app.db.select().from(users).where(eq(users.email, email)).limit(1);
-	if (user === undefined) throw new UserError('NOT_FOUND', `There is no account ${email}. Nothing was changed.`, { reason: 'no-such-user', field: 'email' });
+	if (user === undefined)
+		throw new UserError('NOT_FOUND', `There is no account ${email}. Nothing was changed.`, {
+			reason: 'no-such-user',
+			field: 'email'
+		});
 	assertStrongPassword(password, { email: user.email, field: 'password' });
 	const sessionsEnded = await storePassword(app, user.id, password, null);
 	await forgiveFailures(app, user.email);
 	return { id: user.id, email: user.email, sessionsEnded };
 }
 
-async function storePassword(app: App, userId: string, password: Secret, keepSessionId: string | null): Promise<number> {
+async function storePassword(
+	app: App,
+	userId: string,
+	password: Secret,
+	keepSessionId: string | null
+): Promise<number> {
 	const passwordHash = await hashPassword(password);
 	return app.db.transaction(async (tx) => {
 		await tx
@@ -108,9 +166,21 @@ async function storePassword(app: App, userId: string, password: Secret, keepSes
 }
 
 async function forgiveFailures(app: App, email: string): Promise<void> {
-	await app.db.run(sql`delete from attempts where key = ${`login-everywhere ${email}`} or (key like 'login %' and substr(key, -${email.length + 1}) = ${` ${email}`})`);
+	await app.db.run(
+		sql`delete from attempts where key = ${`login-everywhere ${email}`} or (key like 'login %' and substr(key, -${email.length + 1}) = ${` ${email}`})`
+	);
 }
 
-export async function listUsers(app: App): Promise<{ id: string; email: string; createdAt: number; passwordChangedAt: number }[]> {
-	return app.db.select({ id: users.id, email: users.email, createdAt: users.createdAt, passwordChangedAt: users.passwordChangedAt }).from(users).orderBy(users.email);
+export async function listUsers(
+	app: App
+): Promise<{ id: string; email: string; createdAt: number; passwordChangedAt: number }[]> {
+	return app.db
+		.select({
+			id: users.id,
+			email: users.email,
+			createdAt: users.createdAt,
+			passwordChangedAt: users.passwordChangedAt
+		})
+		.from(users)
+		.orderBy(users.email);
 }

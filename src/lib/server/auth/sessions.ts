@@ -12,11 +12,25 @@ const touchEveryMs = 60_000;
 const hashToken = (token: string) => createHash('sha256').update(token).digest('hex');
 
 /** A new bearer token (256 random bits, base64url), valid seven days, not sliding. Only its SHA-256 is stored. */
-export async function createSession(app: App, db: DbOrTransaction, { userId, address, userAgent }: { userId: string; address: string | null; userAgent: string }): Promise<{ token: string; expiresAt: number }> {
+export async function createSession(
+	app: App,
+	db: DbOrTransaction,
+	{ userId, address, userAgent }: { userId: string; address: string | null; userAgent: string }
+): Promise<{ token: string; expiresAt: number }> {
 	const token = randomBytes(32).toString('base64url');
 	const now = app.clock();
 	const expiresAt = now + lifetimeMs;
-	await db.insert(sessions).values({ userId, tokenHash: hashToken(token), createdAt: now, expiresAt, lastUsedAt: now, address: address ?? 'unknown', userAgent });
+	await db
+		.insert(sessions)
+		.values({
+			userId,
+			tokenHash: hashToken(token),
+			createdAt: now,
+			expiresAt,
+			lastUsedAt: now,
+			address: address ?? 'unknown',
+			userAgent
+		});
 	return { token, expiresAt };
 }
 
@@ -31,7 +45,8 @@ export async function findCaller(app: App, token: string): Promise<Caller | null
 		.where(and(eq(sessions.tokenHash, hashToken(token)), gt(sessions.expiresAt, now)))
 		.limit(1);
 	if (row === undefined) return null;
-	if (now - row.lastUsedAt > touchEveryMs) await app.db.update(sessions).set({ lastUsedAt: now }).where(eq(sessions.id, row.id));
+	if (now - row.lastUsedAt > touchEveryMs)
+		await app.db.update(sessions).set({ lastUsedAt: now }).where(eq(sessions.id, row.id));
 	return { actor: row.userId, name: row.email, userId: row.userId, sessionId: row.id };
 }
 
@@ -41,7 +56,10 @@ export async function listSessions(app: App, caller: Caller) {
 		.from(sessions)
 		.where(and(eq(sessions.userId, caller.userId ?? ''), gt(sessions.expiresAt, app.clock())))
 		.orderBy(desc(sessions.lastUsedAt));
-	return rows.map(({ tokenHash: _, userId: __, ...session }) => ({ ...session, isCurrent: session.id === caller.sessionId }));
+	return rows.map(({ tokenHash: _, userId: __, ...session }) => ({
+		...session,
+		isCurrent: session.id === caller.sessionId
+	}));
 }
 
 export async function revokeSession(app: App, caller: Caller, id: string): Promise<{ id: string }> {

@@ -44,5 +44,7 @@ function newCode(): string {
 
 /** Spaces, dashes and letter case do not matter: the code is typed off a terminal. */
 function digest(code: string): Buffer {
-	return createHash('sha256').update(code.toLowerCase().replaceAll(/[^0-9a-f]/g, '')).digest();
+	return createHash('sha256')
+		.update(code.toLowerCase().replaceAll(/[^0-9a-f]/g, ''))
+		.digest();
 }

@@ -52,13 +52,20 @@ function serialiseWrites(client: Client): Client {
 		get(target, property, receiver) {
 			if (property === 'execute') {
 				return (statement: InStatement, args?: unknown) => {
-					const run = () => (target.execute as (...all: unknown[]) => Promise<ResultSet>)(...(args === undefined ? [statement] : [statement, args]));
+					const run = () =>
+						(target.execute as (...all: unknown[]) => Promise<ResultSet>)(
+							...(args === undefined ? [statement] : [statement, args])
+						);
 					return isRead(statement) ? run() : written(run);
 				};
 			}
-			if (property === 'batch') return (...args: Parameters<Client['batch']>) => (args[1] === 'read' ? target.batch(...args) : written(() => target.batch(...args)));
-			if (property === 'migrate') return (...args: Parameters<Client['migrate']>) => written(() => target.migrate(...args));
-			if (property === 'executeMultiple') return (...args: Parameters<Client['executeMultiple']>) => written(() => target.executeMultiple(...args));
+			if (property === 'batch')
+				return (...args: Parameters<Client['batch']>) =>
+					args[1] === 'read' ? target.batch(...args) : written(() => target.batch(...args));
+			if (property === 'migrate')
+				return (...args: Parameters<Client['migrate']>) => written(() => target.migrate(...args));
+			if (property === 'executeMultiple')
+				return (...args: Parameters<Client['executeMultiple']>) => written(() => target.executeMultiple(...args));
 			if (property === 'transaction') {
 				return async (mode?: 'write' | 'read' | 'deferred') => {
 					if (mode === 'read') return target.transaction('read');
@@ -85,7 +92,8 @@ function isRead(statement: InStatement): boolean {
 function createQueue() {
 	let last: Promise<void> = Promise.resolve();
 	async function enter(): Promise<() => void> {
-		if (insideTransaction.getStore()) throw new Error('A write outside the open transaction would wait for itself. Pass the transaction on.');
+		if (insideTransaction.getStore())
+			throw new Error('A write outside the open transaction would wait for itself. Pass the transaction on.');
 		const before = last;
 		let release = () => {};
 		last = new Promise<void>((resolve) => (release = resolve));
@@ -131,7 +139,8 @@ async function healing<T>(client: Client, work: () => Promise<T>): Promise<T> {
 	try {
 		return await work();
 	} catch (error) {
-		if (error instanceof Error && String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) client.reconnect();
+		if (error instanceof Error && String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY'))
+			client.reconnect();
 		throw error;
 	}
 }

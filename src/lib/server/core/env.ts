@@ -32,7 +32,10 @@ export class EnvError extends Error {
 const variables = z.object({
 	HOST: z.string().min(1).default('127.0.0.1').describe('an address or name to listen on'),
 	PORT: z.coerce.number().int().min(0).max(65_535).default(9000).describe('a port number from 0 to 65535'),
-	ORIGIN: z.url({ protocol: /^https?$/ }).optional().describe('the address browsers use, like https://mta.example.net'),
+	ORIGIN: z
+		.url({ protocol: /^https?$/ })
+		.optional()
+		.describe('the address browsers use, like https://mta.example.net'),
 	DATA_DIR: z.string().min(1).optional().describe('a directory'),
 	DATABASE_URL: z
 		.string()
@@ -42,11 +45,19 @@ const variables = z.object({
 	DATABASE_AUTH_TOKEN: z.string().min(1).optional().describe('the token of the libSQL server'),
 	KUMOMTA_ROOT: z.string().refine(isAbsolute).optional().describe('an absolute path'),
 	KUMOD_BIN: z.string().refine(isAbsolute).optional().describe('the absolute path of kumod'),
-	KUMOD_API: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8000').describe('the base URL of KumoMTA’s HTTP API'),
+	KUMOD_API: z
+		.url({ protocol: /^https?$/ })
+		.default('http://127.0.0.1:8000')
+		.describe('the base URL of KumoMTA’s HTTP API'),
 	TRUSTED_PROXY: z
 		.string()
 		.default('')
-		.transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))
+		.transform((text) =>
+			text
+				.split(',')
+				.map((part) => part.trim())
+				.filter(Boolean)
+		)
 		.refine((addresses) => addresses.every((address) => isIP(address) !== 0))
 		.describe('IP addresses of proxies, separated by commas'),
 	LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('debug, info, warn or error')
@@ -62,7 +73,9 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 	if (!parsed.success) {
 		const name = String(parsed.error.issues[0]?.path[0] ?? '') as keyof typeof variables.shape;
 		const wanted = variables.shape[name]?.description ?? 'something else';
-		throw new EnvError(`The environment variable ${name} is not usable: it must be ${wanted}. Nothing was started. Correct it and start again.`);
+		throw new EnvError(
+			`The environment variable ${name} is not usable: it must be ${wanted}. Nothing was started. Correct it and start again.`
+		);
 	}
 	const values = parsed.data;
 	const dataDir = resolve(values.DATA_DIR ?? 'data');
@@ -70,7 +83,9 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 	return {
 		host: values.HOST,
 		port: values.PORT,
-		origin: new URL(values.ORIGIN ?? `http://${isIP(values.HOST) === 6 ? `[${values.HOST}]` : values.HOST}:${values.PORT}`).origin,
+		origin: new URL(
+			values.ORIGIN ?? `http://${isIP(values.HOST) === 6 ? `[${values.HOST}]` : values.HOST}:${values.PORT}`
+		).origin,
 		dataDir,
 		databaseUrl: values.DATABASE_URL ?? `file:${join(dataDir, 'panel.db')}`,
 		databaseAuthToken: values.DATABASE_AUTH_TOKEN,

@@ -36,18 +36,26 @@ export class UserError extends Error {
 	}
 
 	get fieldErrors(): Record<string, string[]> | undefined {
-		return this.detail.fieldErrors ?? (this.detail.field === undefined ? undefined : { [this.detail.field]: [this.message] });
+		return (
+			this.detail.fieldErrors ?? (this.detail.field === undefined ? undefined : { [this.detail.field]: [this.message] })
+		);
 	}
 }
 
 export function notFound(what: string): UserError {
-	return new UserError('NOT_FOUND', `This ${what} does not exist any more. Nothing was changed. Reload the page.`, { reason: `no-such-${what.replaceAll(' ', '-')}` });
+	return new UserError('NOT_FOUND', `This ${what} does not exist any more. Nothing was changed. Reload the page.`, {
+		reason: `no-such-${what.replaceAll(' ', '-')}`
+	});
 }
 
 export function versionMoved(what: string): UserError {
-	return new UserError('CONFLICT', `Somebody changed this ${what} after you opened it. Your change was not saved. Reload, look at the difference and try again.`, {
-		reason: 'version-moved'
-	});
+	return new UserError(
+		'CONFLICT',
+		`Somebody changed this ${what} after you opened it. Your change was not saved. Reload, look at the difference and try again.`,
+		{
+			reason: 'version-moved'
+		}
+	);
 }
 
 /** The extended SQLite code (`SQLITE_CONSTRAINT_UNIQUE` …) behind an error of drizzle or libSQL, if there is one. */
@@ -64,13 +72,18 @@ export function sqliteCode(error: unknown): string | undefined {
  * Runs a write and turns a violated constraint into the error its caller gives for it, so that uniqueness is decided by
  * the database and not by a look before the write.
  */
-export async function withConstraint<T>(errors: { unique?: () => UserError; foreignKey?: () => UserError }, write: () => Promise<T>): Promise<T> {
+export async function withConstraint<T>(
+	errors: { unique?: () => UserError; foreignKey?: () => UserError },
+	write: () => Promise<T>
+): Promise<T> {
 	try {
 		return await write();
 	} catch (error) {
 		const code = sqliteCode(error);
-		if (errors.unique && (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY')) throw errors.unique();
-		if (errors.foreignKey && (code === 'SQLITE_CONSTRAINT_FOREIGNKEY' || code === 'SQLITE_CONSTRAINT_TRIGGER')) throw errors.foreignKey();
+		if (errors.unique && (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY'))
+			throw errors.unique();
+		if (errors.foreignKey && (code === 'SQLITE_CONSTRAINT_FOREIGNKEY' || code === 'SQLITE_CONSTRAINT_TRIGGER'))
+			throw errors.foreignKey();
 		throw error;
 	}
 }

@@ -19,7 +19,10 @@ export function line(max: number) {
 		.string()
 		.trim()
 		.max(max, `At most ${max} characters.`)
-		.refine((text) => !/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f]/u.test(text), 'Line breaks and control characters are not allowed here.');
+		.refine(
+			(text) => !/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f]/u.test(text),
+			'Line breaks and control characters are not allowed here.'
+		);
 }
 
 /** Several lines of text for people. */
@@ -27,7 +30,10 @@ export function paragraph(max: number) {
 	return z
 		.string()
 		.max(max, `At most ${max} characters.`)
-		.refine((text) => !/[\p{Cs}\u202a-\u202e\u2066-\u2069]|(?![\n\t])\p{Cc}/u.test(text), 'Control characters are not allowed here.');
+		.refine(
+			(text) => !/[\p{Cs}\u202a-\u202e\u2066-\u2069]|(?![\n\t])\p{Cc}/u.test(text),
+			'Control characters are not allowed here.'
+		);
 }
 
 const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
@@ -44,7 +50,8 @@ export function hostName(max = 253) {
 		.max(1000, 'At most 253 characters.')
 		.transform((text, context) => {
 			const name = normaliseHost(text);
-			if (name === undefined) context.addIssue({ code: 'custom', message: 'This is not a domain name. Write it like mail.example.com.' });
+			if (name === undefined)
+				context.addIssue({ code: 'custom', message: 'This is not a domain name. Write it like mail.example.com.' });
 			else if (name.length > max) context.addIssue({ code: 'custom', message: `At most ${max} characters.` });
 			return name ?? '';
 		});
@@ -76,7 +83,10 @@ export const localPart = z
 	.toLowerCase()
 	.min(1, 'Enter the part before the @.')
 	.max(64, 'At most 64 characters.')
-	.regex(/^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/, 'Only letters, digits, dots between them and !#$%&\'*+/=?^_`{|}~- are allowed.');
+	.regex(
+		/^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/,
+		"Only letters, digits, dots between them and !#$%&'*+/=?^_`{|}~- are allowed."
+	);
 
 /** An e-mail address, normalised: lower case, domain as A-labels, at most 254 octets. */
 export const emailAddress = z
@@ -87,7 +97,7 @@ export const emailAddress = z
 		const at = text.lastIndexOf('@');
 		const local = localPart.safeParse(text.slice(0, Math.max(at, 0)));
 		const host = normaliseHost(text.slice(at + 1));
-		if (at < 1 || !local.success || host === undefined) {
+		if (at < 1 || /\s/.test(text) || !local.success || host === undefined) {
 			context.addIssue({ code: 'custom', message: 'This is not an e-mail address. Write it like ops@example.com.' });
 			return '';
 		}

@@ -1,4 +1,16 @@
-import { closeSync, constants, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+	closeSync,
+	constants,
+	existsSync,
+	fsyncSync,
+	linkSync,
+	mkdirSync,
+	openSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	writeSync
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { applierKey, newApplierKey, panelKey, SealError } from './secret.ts';
@@ -26,23 +38,33 @@ function openApplier(path: string): ApplierKey {
 	try {
 		return applierKey(der);
 	} catch {
-		throw new SealError(`${path} does not hold an applier key. Nothing was started. Put the right file back from a backup.`);
+		throw new SealError(
+			`${path} does not hold an applier key. Nothing was started. Put the right file back from a backup.`
+		);
 	}
 }
 
 function openKeyFile(path: string, make: () => Buffer): Buffer {
 	if (!existsSync(path)) createFile(path, make().toString('base64') + '\n');
 	const mode = statSync(path).mode & 0o777;
-	if (mode & 0o077) throw new SealError(`${path} can be read by others (mode ${mode.toString(8)}). Nothing was started. Run: chmod 600 ${path}`);
+	if (mode & 0o077)
+		throw new SealError(
+			`${path} can be read by others (mode ${mode.toString(8)}). Nothing was started. Run: chmod 600 ${path}`
+		);
 	const key = Buffer.from(readFileSync(path, 'utf8').trim(), 'base64');
-	if (key.length < 32) throw new SealError(`${path} is empty or damaged. Nothing was started. Put the right file back from a backup.`);
+	if (key.length < 32)
+		throw new SealError(`${path} is empty or damaged. Nothing was started. Put the right file back from a backup.`);
 	return key;
 }
 
 /** Written whole or not at all: a crash between two bytes leaves no half key, and two starts agree on one. */
 function createFile(path: string, text: string): void {
 	const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-	const file = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600);
+	const file = openSync(
+		temporary,
+		constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW,
+		0o600
+	);
 	writeSync(file, text);
 	fsyncSync(file);
 	closeSync(file);

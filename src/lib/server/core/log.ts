@@ -13,12 +13,18 @@ export interface Log {
 	with(fields: Fields): Log;
 }
 
-export function createLog(level: Env['logLevel'], write: (line: string) => void = writeToStderr, base: Fields = {}): Log {
+export function createLog(
+	level: Env['logLevel'],
+	write: (line: string) => void = writeToStderr,
+	base: Fields = {}
+): Log {
 	const least = levels.indexOf(level);
-	const at = (lineLevel: Level) => (event: string, fields: Fields = {}) => {
-		if (levels.indexOf(lineLevel) < least) return;
-		write(JSON.stringify({ at: new Date().toISOString(), level: lineLevel, event, ...base, ...plain(fields) }));
-	};
+	const at =
+		(lineLevel: Level) =>
+		(event: string, fields: Fields = {}) => {
+			if (levels.indexOf(lineLevel) < least) return;
+			write(JSON.stringify({ at: new Date().toISOString(), level: lineLevel, event, ...base, ...plain(fields) }));
+		};
 	return {
 		debug: at('debug'),
 		info: at('info'),
@@ -33,7 +39,9 @@ function writeToStderr(line: string): void {
 }
 
 function plain(fields: Fields): Fields {
-	return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? describe(value) : value]));
+	return Object.fromEntries(
+		Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? describe(value) : value])
+	);
 }
 
 /**
@@ -42,7 +50,8 @@ function plain(fields: Fields): Fields {
  */
 function describe(error: Error): Fields {
 	const code = findCode(error);
-	if (error.name === 'DrizzleQueryError' || error.name === 'LibsqlError') return { name: error.name, code, stack: frames(error) };
+	if (error.name === 'DrizzleQueryError' || error.name === 'LibsqlError')
+		return { name: error.name, code, stack: frames(error) };
 	return { name: error.name, code, message: error.message, stack: frames(error) };
 }
 
@@ -56,5 +65,9 @@ function findCode(error: Error): string | undefined {
 }
 
 function frames(error: Error): string[] {
-	return (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim()).slice(0, 12);
+	return (error.stack ?? '')
+		.split('\n')
+		.filter((line) => /^\s+at /.test(line))
+		.map((line) => line.trim())
+		.slice(0, 12);
 }

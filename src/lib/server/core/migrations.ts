@@ -18,19 +18,27 @@ export class MigrationError extends Error {
  * Brings the database to this version's schema, all pending migrations in one transaction, after copying the file.
  * @throws MigrationError when the database is newer than the program, or a foreign key points nowhere afterwards.
  */
-export async function migrate(database: Database, { url, dataDir, log }: { url: string; dataDir: string; log: Log }): Promise<void> {
+export async function migrate(
+	database: Database,
+	{ url, dataDir, log }: { url: string; dataDir: string; log: Log }
+): Promise<void> {
 	const known = readJournal();
 	const applied = await appliedMigrations(database);
 	const newest = known.at(-1)?.when ?? 0;
 	if (applied.some((when) => when > newest)) {
-		throw new MigrationError('The database was made by a newer version of KumoMTA UI. Nothing was started or changed. Install that version again, or restore the backup taken before the upgrade.');
+		throw new MigrationError(
+			'The database was made by a newer version of KumoMTA UI. Nothing was started or changed. Install that version again, or restore the backup taken before the upgrade.'
+		);
 	}
 	const pending = known.filter(({ when }) => !applied.includes(when));
 	if (pending.length === 0) return;
 	if (applied.length > 0) await copyBefore(database, { url, dataDir, log, tag: pending[0]?.tag ?? '' });
 	await runMigrations(database.db, { migrationsFolder: assetPath('migrations') });
 	const broken = await database.client.execute('PRAGMA foreign_key_check');
-	if (broken.rows.length > 0) throw new MigrationError('After the migration some rows refer to rows that do not exist. The panel was not started. Restore the backup taken before the upgrade.');
+	if (broken.rows.length > 0)
+		throw new MigrationError(
+			'After the migration some rows refer to rows that do not exist. The panel was not started. Restore the backup taken before the upgrade.'
+		);
 	log.info('database migrated', { migrations: pending.map(({ tag }) => tag) });
 }
 
@@ -39,14 +47,19 @@ export function readJournal(): { when: number; tag: string }[] {
 }
 
 async function appliedMigrations({ client }: Database): Promise<number[]> {
-	const table = await client.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name = '__drizzle_migrations'");
+	const table = await client.execute(
+		"SELECT name FROM sqlite_master WHERE type = 'table' AND name = '__drizzle_migrations'"
+	);
 	if (table.rows.length === 0) return [];
 	const rows = await client.execute('SELECT created_at FROM __drizzle_migrations ORDER BY created_at');
 	return rows.rows.map((row) => Number(row['created_at']));
 }
 
 /** A consistent copy of the embedded file, named after the first migration that will change it. */
-async function copyBefore({ client }: Database, { url, dataDir, log, tag }: { url: string; dataDir: string; log: Log; tag: string }): Promise<void> {
+async function copyBefore(
+	{ client }: Database,
+	{ url, dataDir, log, tag }: { url: string; dataDir: string; log: Log; tag: string }
+): Promise<void> {
 	if (!url.startsWith('file:')) {
 		log.warn('database not copied', { why: 'a libSQL server keeps its own backups' });
 		return;

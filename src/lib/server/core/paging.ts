@@ -43,14 +43,30 @@ type Key = [value: string | number | null, tie: string | number];
  */
 export async function listPage<Row>(
 	request: ListRequest,
-	{ binding, read, key, count }: { binding: unknown; read: (after: Key | null, limit: number) => Promise<Row[]>; key: (row: Row) => Key; count: () => Promise<number> }
+	{
+		binding,
+		read,
+		key,
+		count
+	}: {
+		binding: unknown;
+		read: (after: Key | null, limit: number) => Promise<Row[]>;
+		key: (row: Row) => Key;
+		count: () => Promise<number>;
+	}
 ): Promise<Page<Row>> {
-	const bound = createHash('sha256').update(JSON.stringify([request.search ?? '', request.sort ?? null, binding])).digest('base64url').slice(0, 12);
+	const bound = createHash('sha256')
+		.update(JSON.stringify([request.search ?? '', request.sort ?? null, binding]))
+		.digest('base64url')
+		.slice(0, 12);
 	const after = request.cursor === undefined ? null : readCursor(request.cursor, bound);
 	const [rows, total] = await Promise.all([read(after, request.limit + 1), count()]);
 	const items = rows.slice(0, request.limit);
 	const last = items.at(-1);
-	const nextCursor = rows.length > request.limit && last !== undefined ? Buffer.from(JSON.stringify([bound, ...key(last)])).toString('base64url') : null;
+	const nextCursor =
+		rows.length > request.limit && last !== undefined
+			? Buffer.from(JSON.stringify([bound, ...key(last)])).toString('base64url')
+			: null;
 	return { items, nextCursor, total };
 }
 
@@ -63,16 +79,27 @@ function readCursor(text: string, bound: string): Key {
 	} catch {
 		// Falls through to the same answer as a cursor of another list.
 	}
-	throw new UserError('BAD_REQUEST', 'The list was searched or sorted differently since this page was opened. Start again from its first page.', {
-		reason: 'cursor-mismatch',
-		field: 'cursor'
-	});
+	throw new UserError(
+		'BAD_REQUEST',
+		'The list was searched or sorted differently since this page was opened. Start again from its first page.',
+		{
+			reason: 'cursor-mismatch',
+			field: 'cursor'
+		}
+	);
 }
 
 /** Rows that follow a key in the given direction; the index must hold both columns in this order. */
-export function follows(column: AnySQLiteColumn | SQL, tie: AnySQLiteColumn, dir: 'asc' | 'desc', after: Key | null): SQL | undefined {
+export function follows(
+	column: AnySQLiteColumn | SQL,
+	tie: AnySQLiteColumn,
+	dir: 'asc' | 'desc',
+	after: Key | null
+): SQL | undefined {
 	if (after === null) return undefined;
-	return dir === 'asc' ? sql`(${column}, ${tie}) > (${after[0]}, ${after[1]})` : sql`(${column}, ${tie}) < (${after[0]}, ${after[1]})`;
+	return dir === 'asc'
+		? sql`(${column}, ${tie}) > (${after[0]}, ${after[1]})`
+		: sql`(${column}, ${tie}) < (${after[0]}, ${after[1]})`;
 }
 
 export function ordered(column: AnySQLiteColumn | SQL, tie: AnySQLiteColumn, dir: 'asc' | 'desc'): SQL[] {
@@ -83,7 +110,10 @@ export function ordered(column: AnySQLiteColumn | SQL, tie: AnySQLiteColumn, dir
  * Search as api.md says: one or two characters match as a prefix (a range of the index), more as a substring through the
  * trigram index `<table>_search`, whose rowid is `seq`.
  */
-export function matchesIndexed(search: string | undefined, { column, seq, index }: { column: AnySQLiteColumn; seq: AnySQLiteColumn; index: 'domains_search' | 'senders_search' }): SQL | undefined {
+export function matchesIndexed(
+	search: string | undefined,
+	{ column, seq, index }: { column: AnySQLiteColumn; seq: AnySQLiteColumn; index: 'domains_search' | 'senders_search' }
+): SQL | undefined {
 	const text = search?.trim().toLowerCase();
 	if (!text) return undefined;
 	if ([...text].length < 3) return sql`${column} >= ${text} and ${column} < ${text + '\u{10ffff}'}`;
@@ -97,5 +127,8 @@ export function matchesText(search: string | undefined, ...columns: AnySQLiteCol
 	if (!text) return undefined;
 	const escaped = text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);
 	const pattern = [...text].length < 3 ? `${escaped}%` : `%${escaped}%`;
-	return sql`(${sql.join(columns.map((column) => sql`lower(${column}) like ${pattern} escape '\\'`), sql` or `)})`;
+	return sql`(${sql.join(
+		columns.map((column) => sql`lower(${column}) like ${pattern} escape '\\'`),
+		sql` or `
+	)})`;
 }

@@ -1,4 +1,14 @@
-import { createCipheriv, createDecipheriv, createHash, createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, randomBytes } from 'node:crypto';
+import {
+	createCipheriv,
+	createDecipheriv,
+	createHash,
+	createPrivateKey,
+	createPublicKey,
+	diffieHellman,
+	generateKeyPairSync,
+	hkdfSync,
+	randomBytes
+} from 'node:crypto';
 import { inspect } from 'node:util';
 
 /** A value that must not come out. However it is printed, it prints `[secret]`; only the code that uses it opens it. */
@@ -60,8 +70,12 @@ export function panelKey(key: Buffer): PanelKey {
 		},
 		open(sealed, purpose) {
 			const [format, sealedBy, nonce, tag, text] = sealed.split(':');
-			if (format !== 'v1' || !sealedBy || !nonce || !tag || text === undefined) throw new SealError('A sealed value is damaged. It cannot be opened; enter it again.');
-			if (sealedBy !== id) throw new SealError(`A value was sealed with key ${sealedBy}, but the key file holds key ${id}. Put the right secret.key back, or enter the value again.`);
+			if (format !== 'v1' || !sealedBy || !nonce || !tag || text === undefined)
+				throw new SealError('A sealed value is damaged. It cannot be opened; enter it again.');
+			if (sealedBy !== id)
+				throw new SealError(
+					`A value was sealed with key ${sealedBy}, but the key file holds key ${id}. Put the right secret.key back, or enter the value again.`
+				);
 			return openGcm({ key, nonce, tag, text, aad: `v1:${id}:${purpose}` });
 		}
 	};
@@ -108,11 +122,21 @@ export function applierKey(privateKey: Buffer): ApplierKey {
 		...seal,
 		open(sealed, purpose) {
 			const [format, sealedTo, ephemeral, nonce, tag, text] = sealed.split(':');
-			if (format !== 'v2' || !sealedTo || !ephemeral || !nonce || !tag || text === undefined) throw new SealError('A sealed key is damaged. It cannot be opened; generate a new one.');
-			if (sealedTo !== seal.id) throw new SealError(`A key was sealed to applier ${sealedTo}, but this is applier ${seal.id}. Put the right applier.key back, or generate a new key.`);
+			if (format !== 'v2' || !sealedTo || !ephemeral || !nonce || !tag || text === undefined)
+				throw new SealError('A sealed key is damaged. It cannot be opened; generate a new one.');
+			if (sealedTo !== seal.id)
+				throw new SealError(
+					`A key was sealed to applier ${sealedTo}, but this is applier ${seal.id}. Put the right applier.key back, or generate a new key.`
+				);
 			const ephemeralPublic = Buffer.from(ephemeral, 'base64url');
 			const shared = diffieHellman({ privateKey: secretKey, publicKey: importPublic(ephemeralPublic) });
-			return openGcm({ key: derive(shared, ephemeralPublic, publicKey), nonce, tag, text, aad: `v2:${seal.id}:${purpose}` });
+			return openGcm({
+				key: derive(shared, ephemeralPublic, publicKey),
+				nonce,
+				tag,
+				text,
+				aad: `v2:${seal.id}:${purpose}`
+			});
 		}
 	};
 }
@@ -122,18 +146,34 @@ export function newApplierKey(): Buffer {
 	return generateKeyPairSync('x25519').privateKey.export({ format: 'der', type: 'pkcs8' });
 }
 
-function openGcm({ key, nonce, tag, text, aad }: { key: Buffer; nonce: string; tag: string; text: string; aad: string }): Secret {
+function openGcm({
+	key,
+	nonce,
+	tag,
+	text,
+	aad
+}: {
+	key: Buffer;
+	nonce: string;
+	tag: string;
+	text: string;
+	aad: string;
+}): Secret {
 	try {
 		const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), { authTagLength: 16 });
 		decipher.setAAD(Buffer.from(aad)).setAuthTag(Buffer.from(tag, 'base64url'));
 		return new Secret(decipher.update(Buffer.from(text, 'base64url'), undefined, 'utf8') + decipher.final('utf8'));
 	} catch {
-		throw new SealError('A sealed value was changed after it was sealed, or belongs to another field. It cannot be opened; enter it again.');
+		throw new SealError(
+			'A sealed value was changed after it was sealed, or belongs to another field. It cannot be opened; enter it again.'
+		);
 	}
 }
 
 function derive(shared: Buffer, ephemeralPublic: Buffer, recipientPublic: Buffer): Buffer {
-	return Buffer.from(hkdfSync('sha256', shared, Buffer.concat([ephemeralPublic, recipientPublic]), 'kumomta-ui applier seal v2', 32));
+	return Buffer.from(
+		hkdfSync('sha256', shared, Buffer.concat([ephemeralPublic, recipientPublic]), 'kumomta-ui applier seal v2', 32)
+	);
 }
 
 function importPublic(raw: Buffer) {

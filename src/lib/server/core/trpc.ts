@@ -27,7 +27,10 @@ export interface Gate {
 	/** The session a bearer token belongs to, or null: unknown, expired and revoked are the same. */
 	findCaller(token: string): Promise<Caller | null>;
 	startAudit(entry: AuditStart): Promise<number>;
-	finishAudit(id: number, end: { outcome: string; reason: string | null; target: string | null; caller?: Caller | undefined }): Promise<void>;
+	finishAudit(
+		id: number,
+		end: { outcome: string; reason: string | null; target: string | null; caller?: Caller | undefined }
+	): Promise<void>;
 	/** Records a call that was turned away, bounded per address, so that a flood does not become a full disk. */
 	auditDenied(entry: AuditStart): Promise<void>;
 }
@@ -56,7 +59,12 @@ const t = initTRPC
 		errorFormatter: ({ error, shape, ctx }) => ({
 			...shape,
 			message: publicMessage(error, ctx?.requestId),
-			data: { code: error.code, httpStatus: shape.data.httpStatus, ...detail(error), requestId: ctx?.requestId ?? 'none' }
+			data: {
+				code: error.code,
+				httpStatus: shape.data.httpStatus,
+				...detail(error),
+				requestId: ctx?.requestId ?? 'none'
+			}
 		})
 	});
 
@@ -64,15 +72,22 @@ export const router = t.router;
 
 function publicMessage(error: TRPCError, requestId: string | undefined): string {
 	if (error.cause instanceof UserError) return error.message;
-	if (error.cause instanceof z.ZodError) return 'Some fields are not right. Nothing was saved. Correct them and try again.';
+	if (error.cause instanceof z.ZodError)
+		return 'Some fields are not right. Nothing was saved. Correct them and try again.';
 	if (error.code === 'NOT_FOUND') return 'There is no such procedure.';
-	if (error.code === 'METHOD_NOT_SUPPORTED' || error.code === 'PARSE_ERROR') return 'The request is not a tRPC call this server understands.';
+	if (error.code === 'METHOD_NOT_SUPPORTED' || error.code === 'PARSE_ERROR')
+		return 'The request is not a tRPC call this server understands.';
 	if (error.code === 'PAYLOAD_TOO_LARGE') return 'The request is larger than 512 KB. Send it in parts.';
 	return `Something went wrong on the server. Look for request ${requestId ?? 'none'} in the server's log.`;
 }
 
 /** The machine-readable part of an error, as api.md names it. */
-function detail(error: TRPCError): { reason?: string; fieldErrors?: Record<string, string[]>; retryAfterMs?: number; problems?: unknown[] } {
+function detail(error: TRPCError): {
+	reason?: string;
+	fieldErrors?: Record<string, string[]>;
+	retryAfterMs?: number;
+	problems?: unknown[];
+} {
 	if (error.cause instanceof z.ZodError) return { fieldErrors: fieldErrorsOf(error.cause) };
 	if (!(error.cause instanceof UserError)) return {};
 	const { reason, retryAfterMs, problems } = error.cause.detail;
@@ -91,14 +106,19 @@ const translated = t.middleware(async ({ ctx, path, next }) => {
 	if (result.ok) return result;
 	const cause = result.error.cause;
 	if (cause instanceof UserError) throw new TRPCError({ code: cause.code, message: cause.message, cause });
-	if (result.error.code === 'INTERNAL_SERVER_ERROR') ctx.app.log.error('procedure failed', { path, requestId: ctx.requestId, error: cause ?? result.error });
+	if (result.error.code === 'INTERNAL_SERVER_ERROR')
+		ctx.app.log.error('procedure failed', { path, requestId: ctx.requestId, error: cause ?? result.error });
 	return result;
 });
 
 const nobody: Caller = { actor: 'anonymous', name: 'anonymous', userId: null, sessionId: null };
 
 function unauthorized(): UserError {
-	return new UserError('UNAUTHORIZED', 'You are not signed in, or the session has ended. Nothing was changed. Sign in again.', { reason: 'not-signed-in' });
+	return new UserError(
+		'UNAUTHORIZED',
+		'You are not signed in, or the session has ended. Nothing was changed. Sign in again.',
+		{ reason: 'not-signed-in' }
+	);
 }
 
 /** Closed unless the token belongs to a live session; then within that session's budget. */
@@ -107,16 +127,29 @@ const signedIn = t.middleware(async ({ ctx, path, type, next }) => {
 	const caller = ctx.token === null ? null : await ctx.gate.findCaller(ctx.token);
 	if (caller === null) {
 		if (type === 'mutation') {
-			await ctx.gate.auditDenied({ ...whence(ctx, nobody, path), target: null, outcome: 'UNAUTHORIZED', reason: 'not-signed-in', input: null });
+			await ctx.gate.auditDenied({
+				...whence(ctx, nobody, path),
+				target: null,
+				outcome: 'UNAUTHORIZED',
+				reason: 'not-signed-in',
+				input: null
+			});
 		}
 		throw unauthorized();
 	}
-	const retryAfterMs = ctx.app.budget.spend(caller.sessionId ?? caller.actor, type === 'mutation' ? 'mutation' : 'query');
+	const retryAfterMs = ctx.app.budget.spend(
+		caller.sessionId ?? caller.actor,
+		type === 'mutation' ? 'mutation' : 'query'
+	);
 	if (retryAfterMs > 0) {
-		throw new UserError('TOO_MANY_REQUESTS', 'This session called more often than its budget allows. Nothing was changed. Wait a moment and try again.', {
-			reason: 'budget-spent',
-			retryAfterMs
-		});
+		throw new UserError(
+			'TOO_MANY_REQUESTS',
+			'This session called more often than its budget allows. Nothing was changed. Wait a moment and try again.',
+			{
+				reason: 'budget-spent',
+				retryAfterMs
+			}
+		);
 	}
 	return next({ ctx: { ...ctx, caller } });
 });
@@ -135,14 +168,36 @@ function audited(schema: z.ZodType) {
 	return t.middleware(async ({ ctx, path, rawInput, next }) => {
 		const caller = (ctx as Context & { caller: Caller }).caller;
 		const parsed = await schema.safeParseAsync(rawInput);
-		const input: unknown = parsed.success ? (parsed.data ?? null) : { rejectedFields: [...new Set(parsed.error.issues.map(({ path: field }) => field.join('.').slice(0, 200)))].slice(0, 20) };
-		const entry = await ctx.gate.startAudit({ ...whence(ctx, caller, path), target: idIn(input), outcome: 'started', reason: null, input });
+		const input: unknown = parsed.success
+			? (parsed.data ?? null)
+			: {
+					rejectedFields: [
+						...new Set(parsed.error.issues.map(({ path: field }) => field.join('.').slice(0, 200)))
+					].slice(0, 20)
+				};
+		const entry = await ctx.gate.startAudit({
+			...whence(ctx, caller, path),
+			target: idIn(input),
+			outcome: 'started',
+			reason: null,
+			input
+		});
 		const result = await next();
-		if (result.ok) await ctx.gate.finishAudit(entry, { outcome: 'ok', reason: null, target: idIn(result.data) ?? idIn(input), caller: callerIn(result.data) });
+		if (result.ok)
+			await ctx.gate.finishAudit(entry, {
+				outcome: 'ok',
+				reason: null,
+				target: idIn(result.data) ?? idIn(input),
+				caller: callerIn(result.data)
+			});
 		else {
 			const cause = result.error.cause;
 			const outcome = cause instanceof UserError ? cause.code : result.error.code;
-			await ctx.gate.finishAudit(entry, { outcome, reason: cause instanceof UserError ? (cause.detail.reason ?? null) : null, target: idIn(input) });
+			await ctx.gate.finishAudit(entry, {
+				outcome,
+				reason: cause instanceof UserError ? (cause.detail.reason ?? null) : null,
+				target: idIn(input)
+			});
 		}
 		return result;
 	});
@@ -156,8 +211,11 @@ function idIn(value: unknown): string | null {
 
 /** A login answers who it was: its audit row then names the user instead of `anonymous`. */
 function callerIn(data: unknown): Caller | undefined {
-	const user = typeof data === 'object' && data !== null ? (data as { user?: { id?: unknown; email?: unknown } }).user : undefined;
-	return typeof user?.id === 'string' && typeof user.email === 'string' ? { actor: user.id, name: user.email, userId: user.id, sessionId: null } : undefined;
+	const user =
+		typeof data === 'object' && data !== null ? (data as { user?: { id?: unknown; email?: unknown } }).user : undefined;
+	return typeof user?.id === 'string' && typeof user.email === 'string'
+		? { actor: user.id, name: user.email, userId: user.id, sessionId: null }
+		: undefined;
 }
 
 /** A query for everybody. */

@@ -3,7 +3,11 @@ import { hostName, ipAddress, line, secretState, secretText, seenVersion } from 
 import { canonicalAddress } from '../core/inputs.ts';
 
 const purpose = z.enum(['inbound', 'submission', 'relay']);
-const listener = z.strictObject({ address: ipAddress, port: z.int('A port is a number.').min(1, 'From 1 to 65535.').max(65_535, 'From 1 to 65535.'), purpose });
+const listener = z.strictObject({
+	address: ipAddress,
+	port: z.int('A port is a number.').min(1, 'From 1 to 65535.').max(65_535, 'From 1 to 65535.'),
+	purpose
+});
 
 /** A network in CIDR form with host bits zero, as KumoMTA demands; a bare address becomes a single-host network. */
 const cidr = z
@@ -12,7 +16,11 @@ const cidr = z
 	.max(64)
 	.transform((text, context) => {
 		const network = canonicalCidr(text);
-		if (network === undefined) context.addIssue({ code: 'custom', message: 'This is not a network. Write it like 192.0.2.0/24 or 2001:db8::/32, with the host part zero.' });
+		if (network === undefined)
+			context.addIssue({
+				code: 'custom',
+				message: 'This is not a network. Write it like 192.0.2.0/24 or 2001:db8::/32, with the host part zero.'
+			});
 		return network ?? '';
 	});
 
@@ -27,7 +35,9 @@ function canonicalCidr(text: string): string | undefined {
 }
 
 function isHostPartZero(address: string, length: number): boolean {
-	const groups = address.includes(':') ? expand(address).map((group) => parseInt(group, 16)) : address.split('.').map(Number);
+	const groups = address.includes(':')
+		? expand(address).map((group) => parseInt(group, 16))
+		: address.split('.').map(Number);
 	const width = address.includes(':') ? 16 : 8;
 	const value = groups.reduce((sum, group) => (sum << BigInt(width)) | BigInt(group), 0n);
 	const hostBits = BigInt(groups.length * width - length);
@@ -60,7 +70,11 @@ const resolver = z
 
 const ai = z.strictObject({
 	provider: z.enum(['openai', 'anthropic', 'openai-compatible']),
-	baseUrl: z.url({ protocol: /^https?$/ }).max(255).nullable().optional(),
+	baseUrl: z
+		.url({ protocol: /^https?$/ })
+		.max(255)
+		.nullable()
+		.optional(),
 	model: line(100).nullable().optional(),
 	/** Absent keeps the stored key, null clears it. */
 	apiKey: secretText({ max: 500 }).nullable().optional()
@@ -73,17 +87,46 @@ export const updateSettings = z.strictObject({
 	relayHosts: z.array(cidr).max(1000).optional(),
 	relayHostsOverride: z.array(cidr).max(1000).optional(),
 	tls: z
-		.strictObject({ name: z.string().trim().toLowerCase().regex(/^[a-z0-9][a-z0-9.-]{0,252}$/, 'Name the folder below etc/tls: letters, digits, dots and dashes.').refine((name) => !name.includes('..'), 'Two dots in a row are not allowed.') })
+		.strictObject({
+			name: z
+				.string()
+				.trim()
+				.toLowerCase()
+				.regex(/^[a-z0-9][a-z0-9.-]{0,252}$/, 'Name the folder below etc/tls: letters, digits, dots and dashes.')
+				.refine((name) => !name.includes('..'), 'Two dots in a row are not allowed.')
+		})
 		.nullable()
 		.optional(),
-	defaultPoolId: z.string().regex(/^[a-z0-9]{16}$/).nullable().optional(),
-	campaignHeader: z.string().trim().regex(/^[A-Za-z0-9-]{1,64}$/, 'A header name: letters, digits and dashes.').nullable().optional(),
+	defaultPoolId: z
+		.string()
+		.regex(/^[a-z0-9]{16}$/)
+		.nullable()
+		.optional(),
+	campaignHeader: z
+		.string()
+		.trim()
+		.regex(/^[A-Za-z0-9-]{1,64}$/, 'A header name: letters, digits and dashes.')
+		.nullable()
+		.optional(),
 	httpApi: z.enum(['trusted', 'credential']).optional(),
 	resolvers: z.array(resolver).max(8).optional(),
-	logs: z.strictObject({ directory, maxSegmentSeconds: z.int().min(1).max(86_400), retentionDays: z.int().min(1).max(3650) }).optional(),
-	spool: z.strictObject({ directory, kind: z.enum(['LocalDisk', 'RocksDB']), minFreePercent: z.int().min(1).max(50) }).optional(),
+	logs: z
+		.strictObject({ directory, maxSegmentSeconds: z.int().min(1).max(86_400), retentionDays: z.int().min(1).max(3650) })
+		.optional(),
+	spool: z
+		.strictObject({ directory, kind: z.enum(['LocalDisk', 'RocksDB']), minFreePercent: z.int().min(1).max(50) })
+		.optional(),
 	/** More of the operator's own files that KumoMTA shall watch. */
-	monitorGlobs: z.array(z.string().trim().max(255).regex(/^\/[A-Za-z0-9._/*{},-]+$/, 'Write an absolute path; * is allowed.')).max(20).optional(),
+	monitorGlobs: z
+		.array(
+			z
+				.string()
+				.trim()
+				.max(255)
+				.regex(/^\/[A-Za-z0-9._/*{},-]+$/, 'Write an absolute path; * is allowed.')
+		)
+		.max(20)
+		.optional(),
 	ai: ai.nullable().optional()
 });
 
@@ -101,7 +144,9 @@ export const settingsItem = z.object({
 	logs: z.object({ directory: z.string(), maxSegmentSeconds: z.int(), retentionDays: z.int() }),
 	spool: z.object({ directory: z.string(), kind: z.enum(['LocalDisk', 'RocksDB']), minFreePercent: z.int() }),
 	monitorGlobs: z.array(z.string()),
-	ai: z.object({ provider: z.string(), baseUrl: z.string().nullable(), model: z.string().nullable(), apiKey: secretState }).nullable(),
+	ai: z
+		.object({ provider: z.string(), baseUrl: z.string().nullable(), model: z.string().nullable(), apiKey: secretState })
+		.nullable(),
 	updatedAt: z.int().nullable(),
 	version: z.int()
 });

@@ -49,7 +49,13 @@ export async function getSettingsRow(db: DbOrTransaction): Promise<Row> {
 
 export async function update(app: App, input: z.infer<typeof updateSettings>): Promise<Settings> {
 	return withConstraint(
-		{ foreignKey: () => new UserError('BAD_REQUEST', 'This pool does not exist any more. Choose another.', { reason: 'no-such-pool', field: 'defaultPoolId' }) },
+		{
+			foreignKey: () =>
+				new UserError('BAD_REQUEST', 'This pool does not exist any more. Choose another.', {
+					reason: 'no-such-pool',
+					field: 'defaultPoolId'
+				})
+		},
 		() =>
 			app.db.transaction(async (tx) => {
 				const row = await getSettingsRow(tx);
@@ -76,7 +82,11 @@ function assertDistinctListeners(listeners: { address: string; port: number }[])
 	const seen = new Set<string>();
 	for (const [index, { address, port }] of listeners.entries()) {
 		const key = `${address} ${port}`;
-		if (seen.has(key)) throw new UserError('BAD_REQUEST', 'Another listener already uses this address and port.', { reason: 'duplicate-listener', field: `listeners.${index}.port` });
+		if (seen.has(key))
+			throw new UserError('BAD_REQUEST', 'Another listener already uses this address and port.', {
+				reason: 'duplicate-listener',
+				field: `listeners.${index}.port`
+			});
 		seen.add(key);
 	}
 }
@@ -87,7 +97,11 @@ function aiColumns(app: App, row: Row, ai: NonNullable<z.infer<typeof updateSett
 	const baseUrl = ai.baseUrl === undefined ? row.aiBaseUrl : ai.baseUrl;
 	const moves = row.aiApiKey !== null && (ai.provider !== row.aiProvider || baseUrl !== row.aiBaseUrl);
 	if (moves && ai.apiKey === undefined) {
-		throw new UserError('BAD_REQUEST', 'The provider or address changed: enter the key again, so that the stored one is not sent somewhere else.', { reason: 'key-needed', field: 'ai.apiKey' });
+		throw new UserError(
+			'BAD_REQUEST',
+			'The provider or address changed: enter the key again, so that the stored one is not sent somewhere else.',
+			{ reason: 'key-needed', field: 'ai.apiKey' }
+		);
 	}
 	return {
 		aiProvider: ai.provider,
@@ -122,7 +136,12 @@ function itemOf(row: Row): Settings {
 		ai:
 			row.aiProvider === null
 				? null
-				: { provider: row.aiProvider, baseUrl: row.aiBaseUrl, model: row.aiModel, apiKey: { isSet: row.aiApiKey !== null, setAt: row.aiApiKeySetAt } },
+				: {
+						provider: row.aiProvider,
+						baseUrl: row.aiBaseUrl,
+						model: row.aiModel,
+						apiKey: { isSet: row.aiApiKey !== null, setAt: row.aiApiKeySetAt }
+					},
 		updatedAt: row.updatedAt === 0 ? null : row.updatedAt,
 		version: row.version
 	};
