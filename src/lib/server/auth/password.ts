@@ -4,7 +4,7 @@ import { assetPath } from '../core/assets.ts';
 import { UserError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 
-const cost = 12;
+const cost = 11;
 const bcrypt = new Bcrypt({ cost });
 
 /** bcrypt reads 72 bytes and silently ignores the rest: a longer password is refused, never cut. */
@@ -14,7 +14,7 @@ const minCharacters = 12;
 /** Compared against when the user does not exist, so that both answers take the same time. Made once per process. */
 let dummy: Promise<string> | undefined;
 
-/** Hashes off the event loop; `$2y$` format, cost 12. */
+/** Hashes off the event loop; `$2y$` format, cost 11. */
 export const hashPassword = (password: Secret): Promise<string> => turn(() => bcrypt.hash(password.open()));
 
 /**
