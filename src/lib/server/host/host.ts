@@ -1,10 +1,34 @@
-import { networkInterfaces } from 'node:os';
+import { createFiles } from './files.ts';
+import type { FaultPoint, Files, Owner } from './files.ts';
+import { listInterfaceAddresses } from './interfaces.ts';
+import type { InterfaceAddress } from './interfaces.ts';
+import { run } from './run.ts';
+import type { RunOptions, RunResult } from './run.ts';
+import { createSystemd } from './systemd.ts';
+import type { Systemd } from './systemd.ts';
+import { findUser } from './users.ts';
 
-/** This machine in small functions. Placeholder of the lead until colleague C2's file replaces it whole. */
+/** This machine, as far as the panel touches it. Tests replace it by one that fails on what it was not told about. */
 export interface Host {
-	networkInterfaces: typeof networkInterfaces;
+	run(file: string, args: string[], options: RunOptions): Promise<RunResult>;
+	files: Files;
+	systemd: Systemd;
+	interfaces(): InterfaceAddress[];
+	findUser(name: string): Owner | undefined;
+	/** Effective user id of this process. */
+	uid(): number;
+	/** A named moment between two writes. Nothing happens here, except in the tests of faults. */
+	faultPoint: FaultPoint;
 }
 
-export function createHost(): Host {
-	return { networkInterfaces };
+export function createHost(faultPoint: FaultPoint = () => {}): Host {
+	return {
+		run,
+		files: createFiles(faultPoint),
+		systemd: createSystemd(run),
+		interfaces: listInterfaceAddresses,
+		findUser,
+		uid: () => process.geteuid?.() ?? -1,
+		faultPoint
+	};
 }

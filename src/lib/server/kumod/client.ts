@@ -1,8 +1,73 @@
-/** KumoMTA's HTTP API. Placeholder of the lead until colleague C2's file replaces it whole. */
+import { z } from 'zod';
+import { greetListener } from './greeting.ts';
+import type { Greeting, ListenerToGreet } from './greeting.ts';
+import { callKumod, chunksOf, expectOk, KumodError, oneLine, readBounded } from './http.ts';
+import type { Credential } from './http.ts';
+import { linesOf, sampleOf } from './metrics.ts';
+
+export type Liveness = { state: 'alive' } | { state: 'not-ready' | 'unreachable'; detail: string };
+
+/** KumoMTA as the panel talks to it: its HTTP API and the greeting of its listeners. */
 export interface Kumod {
-	baseUrl: string;
+	/** GET /api/check-liveness/v1; never throws for a KumoMTA that is away or not ready. */
+	checkLiveness(): Promise<Liveness>;
+	/** POST /api/admin/bump-config-epoch: pooled Lua contexts are dropped, handlers and data are read anew. */
+	bumpConfigEpoch(credential?: Credential): Promise<void>;
+	/** GET /api/machine-info */
+	getVersion(credential?: Credential): Promise<string>;
+	/** The counter `lua_load_count` of GET /metrics; undefined while KumoMTA has not counted yet. */
+	getLuaLoadCount(credential?: Credential): Promise<number | undefined>;
+	greet(listener: ListenerToGreet): Promise<Greeting>;
 }
 
-export function createKumod(baseUrl: string): Kumod {
-	return { baseUrl };
+const machineInfo = z.object({ version: z.string().min(1).max(100) });
+
+/** @param base the URL of `kumo.start_http_listener`, without a slash at its end. */
+export function createKumod(base: string): Kumod {
+	return {
+		async checkLiveness() {
+			try {
+				const response = await callKumod(base, { method: 'GET', path: '/api/check-liveness/v1', timeoutMs: 5000 });
+				const said = oneLine(await readBounded(response, 2048));
+				return response.ok ? { state: 'alive' } : { state: 'not-ready', detail: said || `HTTP ${response.status}` };
+			} catch (error) {
+				if (error instanceof KumodError) return { state: 'unreachable', detail: error.message };
+				throw error;
+			}
+		},
+		async bumpConfigEpoch(credential) {
+			const request = { method: 'POST', path: '/api/admin/bump-config-epoch', timeoutMs: 10_000, credential } as const;
+			const response = await expectOk(await callKumod(base, request), 'the new configuration epoch');
+			await response.body?.cancel();
+		},
+		async getVersion(credential) {
+			const request = { method: 'GET', path: '/api/machine-info', timeoutMs: 5000, credential } as const;
+			const response = await expectOk(await callKumod(base, request), 'its machine information');
+			const parsed = machineInfo.safeParse(readJson(await readBounded(response, 65_536)));
+			if (parsed.success) return parsed.data.version;
+			throw new KumodError(
+				'KumoMTA answered its machine information in a form the panel does not know. Nothing was changed. Look whether its version is supported.',
+				'kumomta-unknown-answer',
+				response.status
+			);
+		},
+		async getLuaLoadCount(credential) {
+			const request = { method: 'GET', path: '/metrics', timeoutMs: 15_000, credential } as const;
+			const response = await expectOk(await callKumod(base, request), 'its metrics');
+			for await (const line of linesOf(chunksOf(response))) {
+				const sample = sampleOf(line);
+				if (sample?.name === 'lua_load_count') return sample.value;
+			}
+			return undefined;
+		},
+		greet: greetListener
+	};
+}
+
+function readJson(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
 }
