@@ -7,15 +7,18 @@ import type { App } from '$lib/server/app';
 import { prepareSetupCode } from '$lib/server/auth/setup-code';
 import { readEnv } from '$lib/server/core/env';
 import { startJobs } from '$lib/server/core/schedule';
+import type { Gate } from '$lib/server/core/trpc';
 import { createGate } from '$lib/server/gate';
 import { jobs } from '$lib/server/jobs';
 import { appRouter } from '$lib/server/router';
 
 let app: App;
+let gate: Gate;
 
 /** Opens the app once, when the server starts; SvelteKit neither builds nor imports anything before it. */
 export const init: ServerInit = async () => {
 	app = await openApp(readEnv(process.env));
+	gate = createGate(app);
 	const stopJobs = startJobs(jobs(app), app.log);
 	await announceSetup();
 	process.once('sveltekit:shutdown', () => void stopJobs().then(() => app.close()));
@@ -101,7 +104,7 @@ const trpc = createTRPCHandle({
 	url: '/trpc',
 	createContext: async (event) => ({
 		app,
-		gate: createGate(app),
+		gate,
 		requestId: requestIdOf(event),
 		address: event.platform?.req.clientAddress ?? addressOf(event),
 		userAgent: (event.request.headers.get('user-agent') ?? '').replaceAll(/[^\x20-\x7e]/g, '').slice(0, 200),

@@ -11,6 +11,7 @@ export interface BuiltServer {
 	dataDir: string;
 	kumomtaRoot: string;
 	setupCode: () => string;
+	pid: () => number;
 	/** Everything the process wrote so far, both streams. */
 	output: () => string;
 	/** Ends it by a signal and answers its exit code. */
@@ -21,7 +22,8 @@ export interface BuiltServer {
 }
 
 const root = resolve(import.meta.dirname, '../..');
-const node = [join(root, `node_modules/node-${process.platform}-${process.arch}/bin/node`)].find(existsSync) ?? process.execPath;
+const node =
+	[join(root, `node_modules/node-${process.platform}-${process.arch}/bin/node`)].find(existsSync) ?? process.execPath;
 
 export async function startBuiltServer(env: Record<string, string> = {}): Promise<BuiltServer> {
 	const dataDir = mkdtempSync(join(tmpdir(), 'kumomta-ui-server-'));
@@ -32,7 +34,11 @@ export async function startBuiltServer(env: Record<string, string> = {}): Promis
 
 	async function start(): Promise<void> {
 		const inherited = { PATH: process.env.PATH ?? '', HOME: dataDir };
-		child = spawn(node, [join(root, 'build/server.js')], { cwd: dataDir, env: { ...inherited, DATA_DIR: dataDir, KUMOMTA_ROOT: kumomtaRoot, PORT: port, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+		child = spawn(node, ['--max-semi-space-size=4', join(root, 'build/server.js')], {
+			cwd: dataDir,
+			env: { ...inherited, DATA_DIR: dataDir, KUMOMTA_ROOT: kumomtaRoot, PORT: port, ...env },
+			stdio: ['ignore', 'pipe', 'pipe']
+		});
 		const read = (chunk: Buffer) => (output += chunk.toString());
 		child.stdout?.on('data', read);
 		child.stderr?.on('data', read);
@@ -60,6 +66,7 @@ export async function startBuiltServer(env: Record<string, string> = {}): Promis
 		dataDir,
 		kumomtaRoot,
 		setupCode: () => readFileSync(join(dataDir, 'setup-code'), 'utf8').trim(),
+		pid: () => child.pid ?? 0,
 		output: () => output,
 		stop,
 		restart: start,

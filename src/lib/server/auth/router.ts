@@ -43,8 +43,6 @@ export const authRouter = router({
 			.mutation(({ ctx, input }) => sessions.revokeSession(ctx.app, ctx.caller, input.id)),
 		revokeOthers: writer(nothing)
 			.output(z.object({ ended: z.int() }))
-			.mutation(async ({ ctx }) => ({
-				ended: await sessions.endSessions(ctx.app.db, ctx.caller.userId ?? '', ctx.caller.sessionId)
-			}))
+			.mutation(({ ctx }) => sessions.revokeOtherSessions(ctx.app, ctx.caller))
 	})
 });

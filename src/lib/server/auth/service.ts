@@ -5,7 +5,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Caller, Context } from '../core/trpc.ts';
 import { clientNetwork, countAttempt, failureLimits, forgiveAttempts, returnAttempt, slowdownMs } from './limits.ts';
 import { assertStrongPassword, hashPassword, verifyPassword } from './password.ts';
-import { createSession, endSessions } from './sessions.ts';
+import { createSession, endSessions, forgetCallers } from './sessions.ts';
 import { isSetupCode, isSetupRequired, removeSetupCode } from './setup-code.ts';
 import { users } from './tables.ts';
 
@@ -156,13 +156,15 @@ async function storePassword(
 	keepSessionId: string | null
 ): Promise<number> {
 	const passwordHash = await hashPassword(password);
-	return app.db.transaction(async (tx) => {
+	const ended = await app.db.transaction(async (tx) => {
 		await tx
 			.update(users)
 			.set({ passwordHash, passwordChangedAt: app.clock(), version: sql`version + 1` })
 			.where(eq(users.id, userId));
 		return endSessions(tx, userId, keepSessionId);
 	});
+	forgetCallers(app);
+	return ended;
 }
 
 async function forgiveFailures(app: App, email: string): Promise<void> {
