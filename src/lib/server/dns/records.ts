@@ -1,0 +1,201 @@
+import type { DmarcPolicy } from '../domains/tables.ts';
+import { aggregate, isPublicAddress, reverseName } from './blocks.ts';
+import { dkimName, dkimRecord } from './dkim-record.ts';
+import type { DkimKeyRecord } from './dkim-record.ts';
+import { dmarcName, dmarcRecord, foreignReportDomains } from './dmarc.ts';
+import { spfRecord } from './spf.ts';
+import { txtParts, zoneLine } from './zone.ts';
+import type { ZoneRecord } from './zone.ts';
+
+export interface ExpectedInput {
+	domain: { name: string; bounceHost: string; dmarc: DmarcPolicy };
+	/** Pending, active and retiring keys; retired ones are left out. */
+	keys: (DkimKeyRecord & { id: string; state: 'pending' | 'active' | 'retiring' | 'retired' })[];
+	/** The egress sources that the domain's mail may leave from. */
+	sources: { id: string; address: string; publicAddress: string | null; ehloDomain: string }[];
+	/** This server's name: where bounces come back to. Null while nobody entered it. */
+	hostname: string | null;
+}
+
+/** One record that has to be in the DNS. `kind` says how a live look-up compares with it. */
+export interface ExpectedRecord extends ZoneRecord {
+	/** The same for the same record at each call. */
+	id: string;
+	kind: 'spf' | 'dkim' | 'dmarc' | 'report' | 'mx' | 'address' | 'ptr';
+	/** TXT: `value` in pieces of at most 255 bytes. Otherwise the value alone. */
+	parts: string[];
+	/** The line for a zone file. */
+	zone: string;
+	purpose: string;
+}
+
+/** Something the records cannot say: a value that is missing, or advice that goes with them. */
+export interface DnsNote {
+	kind: 'missing' | 'info';
+	message: string;
+}
+
+const ttl = 3600;
+
+type Draft = Pick<ExpectedRecord, 'id' | 'kind' | 'name' | 'type' | 'value' | 'purpose'>;
+
+/** What the domain must publish, in a fixed order. Offline: SPF is as if nothing were published yet. */
+export function expectedRecords(input: ExpectedInput): ExpectedRecord[] {
+	const drafts = [
+		...spfDrafts(input),
+		...dkimDrafts(input),
+		...dmarcDrafts(input),
+		...mxDrafts(input),
+		...sourceDrafts(input)
+	];
+	const seen = new Set<string>();
+	return drafts.flatMap((draft) => {
+		const key = `${draft.type} ${draft.name} ${draft.value}`;
+		if (seen.has(key)) return [];
+		seen.add(key);
+		return [finished(draft)];
+	});
+}
+
+/** A record with another value, its pieces and line made anew. */
+export const withValue = (record: ExpectedRecord, value: string) => finished({ ...record, value });
+
+function finished(draft: Draft): ExpectedRecord {
+	const record = { ...draft, ttl };
+	return { ...record, parts: draft.type === 'TXT' ? txtParts(draft.value) : [draft.value], zone: zoneLine(record) };
+}
+
+/** The address that the world sees; undefined when nobody said what it is. */
+function publicAddressOf({ address, publicAddress }: ExpectedInput['sources'][number]): string | undefined {
+	return publicAddress ?? (isPublicAddress(address) ? address : undefined);
+}
+
+function spfDrafts({ domain, sources }: ExpectedInput): Draft[] {
+	const value = spfRecord(aggregate(sources.flatMap((source) => publicAddressOf(source) ?? [])));
+	if (value === undefined) return [];
+	const base = { kind: 'spf', type: 'TXT', value } as const;
+	return [
+		{
+			...base,
+			id: 'spf',
+			name: domain.name,
+			purpose: 'SPF. Lets the egress sources send with an address of the domain as MAIL FROM.'
+		},
+		{
+			...base,
+			id: 'spf-bounce',
+			name: domain.bounceHost,
+			purpose: 'SPF of the bounce host, for mail whose MAIL FROM is there.'
+		}
+	];
+}
+
+const signing = {
+	pending: 'Signing can be activated once this is visible.',
+	active: 'Signs today.',
+	retiring: 'Signed until lately: keep it until mail on its way has arrived.'
+};
+
+function dkimDrafts({ domain, keys }: ExpectedInput): Draft[] {
+	return keys.flatMap((key) =>
+		key.state === 'retired'
+			? []
+			: [
+					{
+						id: `dkim-${key.id}`,
+						kind: 'dkim' as const,
+						type: 'TXT' as const,
+						name: dkimName(key.selector, domain.name),
+						value: dkimRecord(key),
+						purpose: `DKIM key ${key.selector}. ${signing[key.state]}`
+					}
+				]
+	);
+}
+
+function dmarcDrafts({ domain }: ExpectedInput): Draft[] {
+	const policy: Draft = {
+		id: 'dmarc',
+		kind: 'dmarc',
+		type: 'TXT',
+		name: dmarcName(domain.name),
+		value: dmarcRecord(domain.dmarc),
+		purpose: 'DMARC policy: what receivers do with mail that fails SPF and DKIM alignment.'
+	};
+	const reports = foreignReportDomains(domain.name, domain.dmarc).map((host): Draft => ({
+		id: `report-${host}`,
+		kind: 'report',
+		type: 'TXT',
+		name: `${domain.name}._report._dmarc.${host}`,
+		value: 'v=DMARC1',
+		purpose: `Lets DMARC reports about ${domain.name} go to ${host}. Whoever runs ${host} publishes it.`
+	}));
+	return [policy, ...reports];
+}
+
+function mxDrafts({ domain, hostname }: ExpectedInput): Draft[] {
+	if (hostname === null) return [];
+	const value = `10 ${hostname}.`;
+	return [
+		{ id: 'mx-bounce', kind: 'mx', type: 'MX', name: domain.bounceHost, value, purpose: 'Bounces come back here.' }
+	];
+}
+
+function sourceDrafts({ sources }: ExpectedInput): Draft[] {
+	return sources.flatMap((source): Draft[] => {
+		const address = publicAddressOf(source);
+		const reverse = address === undefined ? undefined : reverseName(address);
+		if (address === undefined || reverse === undefined) return [];
+		const type = address.includes(':') ? 'AAAA' : 'A';
+		return [
+			{
+				id: `address-${source.id}`,
+				kind: 'address',
+				type,
+				name: source.ehloDomain,
+				value: address,
+				purpose: `The name that ${address} greets with leads back to it.`
+			},
+			{
+				id: `ptr-${source.id}`,
+				kind: 'ptr',
+				type: 'PTR',
+				name: reverse,
+				value: `${source.ehloDomain}.`,
+				purpose: `Reverse name of ${address}. Whoever gave you the address sets it.`
+			}
+		];
+	});
+}
+
+/** What keeps the list from being complete, and what stays as it is. */
+export function dnsNotes(input: ExpectedInput): DnsNote[] {
+	const { domain, keys, sources, hostname } = input;
+	const hidden = sources.filter((source) => publicAddressOf(source) === undefined);
+	const notes: (DnsNote | false)[] = [
+		hostname === null &&
+			missing(
+				'This server has no host name yet, so there is no MX record for the bounce host. Bounces cannot come back. Enter the host name in Settings.'
+			),
+		sources.length === 0 &&
+			missing(
+				'There is no egress source yet, so there is no SPF record and no EHLO name to publish. Add a source and a pool.'
+			),
+		...hidden.map(({ address }) =>
+			missing(
+				`${address} is a private address: no receiver sees it, and it stands in no record. Enter the public address of this source.`
+			)
+		),
+		!keys.some(({ state }) => state !== 'retired') &&
+			missing('The domain has no DKIM key, so its mail is not signed. Make a key.'),
+		hostname !== null &&
+			!sources.some(({ ehloDomain }) => ehloDomain === hostname) &&
+			info(`${hostname} needs an A or AAAA record with the address at which this server receives mail.`),
+		domain.bounceHost !== domain.name &&
+			info(`The MX of ${domain.name} is left alone: answers to your mail go where they go today.`)
+	];
+	return notes.filter((note) => note !== false);
+}
+
+const missing = (message: string): DnsNote => ({ kind: 'missing', message });
+const info = (message: string): DnsNote => ({ kind: 'info', message });

@@ -1,0 +1,97 @@
+import { Resolver } from 'node:dns/promises';
+
+/**
+ * What the DNS says. `none` is an answer: the name or the type is not there. `failed` is the lack of one (time-out,
+ * SERVFAIL, refusal): nothing may be concluded from it. Text comes from strangers: clean it before it is shown.
+ */
+export type Answer<T> =
+	| { state: 'found'; values: T[] }
+	| { state: 'none'; reason: 'no-name' | 'no-data' }
+	| { state: 'failed'; reason: 'timeout' | 'server' };
+
+export interface MxHost {
+	priority: number;
+	/** Lower case, without trailing dot; empty for a null MX (RFC 7505). */
+	exchange: string;
+}
+
+/** Look-ups by full name without trailing dot. They never throw. */
+export interface DnsLookup {
+	/** TXT records, the strings of each joined without anything between (RFC 7208 3.3); one character a byte. */
+	txt(name: string): Promise<Answer<string>>;
+	mx(name: string): Promise<Answer<MxHost>>;
+	a(name: string): Promise<Answer<string>>;
+	aaaa(name: string): Promise<Answer<string>>;
+	/** Names behind a name of the reverse tree. */
+	ptr(name: string): Promise<Answer<string>>;
+}
+
+interface ResolverOptions {
+	/** `ip`, `ip:port` or `[ip]:port`; none: those of the system. */
+	servers: string[];
+	/** For one look-up in all, retries and all servers included. */
+	timeoutMs: number;
+	/** Look-ups under way at once; the others wait. */
+	parallel?: number;
+}
+
+/** Look-ups without any cache of ours: each resolver made has none to begin with. */
+export function createResolver({ servers, timeoutMs, parallel = 8 }: ResolverOptions): DnsLookup {
+	const resolver = new Resolver({ timeout: Math.max(100, Math.floor(timeoutMs / 4)), tries: 2 });
+	if (servers.length > 0) resolver.setServers(servers);
+	const turn = createTurns(parallel);
+	const ask = <T>(work: () => Promise<T[]>) => turn(() => answerOf(work, timeoutMs));
+	return {
+		txt: (name) => ask(async () => (await resolver.resolveTxt(name)).map((strings) => strings.join(''))),
+		mx: (name) =>
+			ask(async () =>
+				(await resolver.resolveMx(name)).map(({ priority, exchange }) => ({ priority, exchange: plain(exchange) }))
+			),
+		a: (name) => ask(() => resolver.resolve4(name)),
+		aaaa: (name) => ask(() => resolver.resolve6(name)),
+		ptr: (name) => ask(async () => (await resolver.resolvePtr(name)).map(plain))
+	};
+}
+
+const plain = (host: string) => host.toLowerCase().replace(/\.$/, '');
+
+async function answerOf<T>(work: () => Promise<T[]>, timeoutMs: number): Promise<Answer<T>> {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<Answer<T>>((resolve) => {
+		timer = setTimeout(() => resolve({ state: 'failed', reason: 'timeout' }), timeoutMs);
+	});
+	try {
+		return await Promise.race([settled(work), late]);
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+async function settled<T>(work: () => Promise<T[]>): Promise<Answer<T>> {
+	try {
+		const values = await work();
+		return values.length === 0 ? { state: 'none', reason: 'no-data' } : { state: 'found', values };
+	} catch (error) {
+		const { code } = error as { code?: string };
+		if (code === 'ENOTFOUND') return { state: 'none', reason: 'no-name' };
+		if (code === 'ENODATA') return { state: 'none', reason: 'no-data' };
+		return { state: 'failed', reason: code === 'ETIMEOUT' ? 'timeout' : 'server' };
+	}
+}
+
+/** Lets `width` pieces of work run at once, in the order they came. */
+function createTurns(width: number) {
+	let free = width;
+	const waiting: (() => void)[] = [];
+	return async <T>(work: () => Promise<T>): Promise<T> => {
+		if (free > 0) free -= 1;
+		else await new Promise<void>((resolve) => waiting.push(resolve));
+		try {
+			return await work();
+		} finally {
+			const next = waiting.shift();
+			if (next) next();
+			else free += 1;
+		}
+	};
+}
