@@ -1,0 +1,23 @@
+import { cpus } from 'node:os';
+import { benchHttp } from './http.ts';
+import { benchLists } from './lists.ts';
+import { benchPolicy } from './policy.ts';
+import type { Measurement } from './measurement.ts';
+
+const sections: [string, () => Promise<Measurement[]>][] = [
+	['policy', benchPolicy],
+	['lists', benchLists],
+	['server', benchHttp]
+];
+
+const results: Record<string, (Measurement & { holds: boolean | null })[]> = {};
+for (const [name, bench] of sections) {
+	process.stderr.write(`${name} …\n`);
+	results[name] = (await bench()).map((each) => ({ ...each, measured: Math.round(each.measured * 100) / 100, holds: holds(each) }));
+}
+process.stdout.write(`${JSON.stringify({ node: process.version, cpus: cpus().length, results }, null, '\t')}\n`);
+
+function holds({ budget, measured, atLeast }: Measurement): boolean | null {
+	if (budget === null) return null;
+	return atLeast ? measured >= budget : measured <= budget;
+}
