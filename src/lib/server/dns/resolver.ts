@@ -31,16 +31,23 @@ interface ResolverOptions {
 	servers: string[];
 	/** For one look-up in all, retries and all servers included. */
 	timeoutMs: number;
+	/** For all look-ups together, from now on: what starts later answers `failed` at once. */
+	totalMs?: number;
 	/** Look-ups under way at once; the others wait. */
 	parallel?: number;
 }
 
 /** Look-ups without any cache of ours: each resolver made has none to begin with. */
-export function createResolver({ servers, timeoutMs, parallel = 8 }: ResolverOptions): DnsLookup {
+export function createResolver({ servers, timeoutMs, totalMs = 20_000, parallel = 16 }: ResolverOptions): DnsLookup {
 	const resolver = new Resolver({ timeout: Math.max(100, Math.floor(timeoutMs / 4)), tries: 2 });
 	if (servers.length > 0) resolver.setServers(servers);
 	const turn = createTurns(parallel);
-	const ask = <T>(work: () => Promise<T[]>) => turn(() => answerOf(work, timeoutMs));
+	const endsAt = performance.now() + totalMs;
+	const ask = <T>(work: () => Promise<T[]>) =>
+		turn(async (): Promise<Answer<T>> => {
+			const leftMs = Math.min(timeoutMs, endsAt - performance.now());
+			return leftMs > 0 ? answerOf(work, leftMs) : { state: 'failed', reason: 'timeout' };
+		});
 	return {
 		txt: (name) => ask(async () => (await resolver.resolveTxt(name)).map((strings) => strings.join(''))),
 		mx: (name) =>
