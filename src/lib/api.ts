@@ -66,7 +66,10 @@ export function failure(error: unknown): Failure {
 	if (!(error instanceof TRPCClientError)) return bare(messageOf(error), 'CLIENT');
 	const { data, message } = error as TRPCClientError<AppRouter>;
 	if (!data) {
-		return bare('The server did not answer. Nothing is known to have changed. Look at the connection and try again.', 'NETWORK');
+		return bare(
+			'The server did not answer. Nothing is known to have changed. Look at the connection and try again.',
+			'NETWORK'
+		);
 	}
 	const { code, reason, fieldErrors, problems, retryAfterMs, requestId } = data as ErrorData;
 	return { message, code, reason, fieldErrors: fieldErrors ?? {}, problems: problems ?? [], retryAfterMs, requestId };
