@@ -18,7 +18,7 @@ export interface TestApp extends App {
 
 interface TestAppOptions {
 	clock?: () => number;
-	/** What the test expects of this machine; any other use of it fails. */
+	/** What the test expects of this machine, which has no addresses unless told; any other use of it fails. */
 	host?: Partial<App['host']>;
 	/** What the test expects of KumoMTA's API; any other use of it fails. */
 	kumod?: Partial<App['kumod']>;
@@ -38,21 +38,31 @@ export function testClock(at = Date.UTC(2026, 0, 5, 12)): { now: () => number; a
 }
 
 /** The whole app on a directory of its own with a migrated database file; gone when the test file ends. */
-export async function openTestApp({ clock = testClock().now, host, kumod, env = {} }: TestAppOptions = {}): Promise<TestApp> {
+export async function openTestApp({
+	clock = testClock().now,
+	host,
+	kumod,
+	env = {}
+}: TestAppOptions = {}): Promise<TestApp> {
 	const dataDir = temporaryDirectory();
 	copyFileSync(await (template ??= migratedDatabase()), join(dataDir, 'panel.db'));
 	const logLines: string[] = [];
 	const app = await openApp(readEnv({ DATA_DIR: dataDir, KUMOMTA_ROOT: join(dataDir, 'kumomta'), ...env }), {
 		clock,
 		log: createLog('debug', (line) => logLines.push(line)),
-		host: expectedOnly('host', host),
+		host: expectedOnly('host', { interfaces: () => [], ...host }),
 		kumod: expectedOnly('kumod', kumod)
 	});
 	cleanups.push(() => app.close());
 	return { ...app, logLines };
 }
 
-export const testUser: Caller = { actor: 'testuser22222222', name: 'ops@example.net', userId: 'testuser22222222', sessionId: null };
+export const testUser: Caller = {
+	actor: 'testuser22222222',
+	name: 'ops@example.net',
+	userId: 'testuser22222222',
+	sessionId: null
+};
 
 /** The procedures, called by a signed-in user. */
 export function caller(app: App, who: Caller = testUser) {

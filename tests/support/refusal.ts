@@ -20,7 +20,12 @@ export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
 	if (error === undefined) throw new Error('The call was not refused.');
 	const cause = error instanceof TRPCError ? error.cause : error;
 	if (cause instanceof UserError) {
-		return { code: cause.code, reason: cause.detail.reason, message: cause.message, fieldErrors: cause.fieldErrors ?? {} };
+		return {
+			code: cause.code,
+			reason: cause.detail.reason,
+			message: cause.message,
+			fieldErrors: cause.fieldErrors ?? {}
+		};
 	}
 	if (!(cause instanceof z.ZodError) || !(error instanceof TRPCError) || error.code !== 'BAD_REQUEST') throw error;
 	const fieldErrors: Record<string, string[]> = {};

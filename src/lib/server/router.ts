@@ -4,11 +4,15 @@ import { authRouter } from './auth/router.ts';
 import { createGate } from './gate.ts';
 import { router } from './core/trpc.ts';
 import type { Caller, Context } from './core/trpc.ts';
+import { poolsRouter } from './pools/router.ts';
 import { settingsRouter } from './settings/router.ts';
+import { sourcesRouter } from './sources/router.ts';
 
 export const appRouter = router({
 	auth: authRouter,
 	settings: settingsRouter,
+	sources: sourcesRouter,
+	pools: poolsRouter,
 	audit: auditRouter
 });
 
