@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { App } from '../app.ts';
+import { UserError } from '../core/errors.ts';
+import type { BuildRequest, BuiltRevision } from './build-revision.ts';
+import type { ChangePage } from './changes.ts';
+import { previewFiles } from './preview.ts';
+import type { PreviewFile } from './preview.ts';
+import { sha256 } from './render.ts';
+import type { Manifest } from './revision.ts';
+import { readMarks, readSnapshot } from './snapshot.ts';
+import { writeRevision } from './write-revision.ts';
+import type { WriteTarget } from './write-revision.ts';
+import { createWorkerThread } from './worker-thread.ts';
+import type { WorkerThread } from './worker-thread.ts';
+import type { WorkerAnswer } from './worker.ts';
+
+export interface CompileRequest extends Omit<BuildRequest, 'facts' | 'now' | 'dropping'> {
+	facts?: BuildRequest['facts'];
+	dropping?: string[];
+	/** Takes the data of this revision's directory instead of the database (restore). */
+	from?: string | null;
+}
+
+export interface PageRequest {
+	cursor?: string | undefined;
+	/** 1 to 1000, default 100. */
+	limit?: number | undefined;
+}
+
+/** A revision that lies ready in a scratch directory until the last holder releases it. */
+export interface Compiled extends BuiltRevision {
+	/** State of the database that it was made of; null when it was made of a revision. */
+	marks: string | null;
+	/** Pages of the differences to the revision that was live. */
+	changesPage(page?: PageRequest): Promise<ChangePage>;
+	previewFiles(): Promise<PreviewFile[]>;
+	/**
+	 * Writes the files under their revision's name into an existing, empty directory: created exclusively, mode 0640,
+	 * synced; the caller sets the owner and syncs the directory. @returns the manifest as it was written.
+	 */
+	writeTo(directory: string, target: WriteTarget): Promise<Manifest>;
+	retain(): Compiled;
+	release(): void;
+}
+
+interface Compiler {
+	thread: WorkerThread;
+	scratch: string;
+	pending?: Pending;
+}
+
+interface Pending {
+	key: string;
+	result: Promise<Compiled>;
+	isSettled: boolean;
+}
+
+/** One worker, one scratch directory and one remembered result for each open app. */
+const compilers = new WeakMap<App['database'], Compiler>();
+
+function compilerOf(app: App): Compiler {
+	let compiler = compilers.get(app.database);
+	if (compiler === undefined) {
+		compiler = { thread: createWorkerThread(), scratch: openScratch(app.env.dataDir) };
+		compilers.set(app.database, compiler);
+	}
+	return compiler;
+}
+
+/** Revisions in the making hold verifiers: below the data directory, closed to others, swept when their process is gone. */
+function openScratch(dataDir: string): string {
+	const parent = join(dataDir, 'pending-policy');
+	mkdirSync(parent, { recursive: true, mode: 0o700 });
+	for (const name of readdirSync(parent))
+		if (!isRunning(Number(name.split('-')[0]))) rmSync(join(parent, name), { recursive: true, force: true });
+	return join(parent, `${process.pid}-${randomBytes(6).toString('hex')}`);
+}
+
+function isRunning(pid: number): boolean {
+	try {
+		return process.kill(pid, 0);
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === 'EPERM';
+	}
+}
+
+/**
+ * Snapshot, render and check in the worker. The caller releases what it gets.
+ * @throws UserError problems, when settings cannot be read at all.
+ */
+export async function compilePolicy(app: App, request: CompileRequest): Promise<Compiled> {
+	const { thread, scratch } = compilerOf(app);
+	const directory = join(scratch, randomBytes(8).toString('hex'));
+	await mkdir(directory, { recursive: true, mode: 0o700 });
+	const { from = null, facts = {}, dropping = [], program, customLua, roots, live } = request;
+	const build = { program, customLua, roots, live, facts, dropping, now: app.clock() };
+	try {
+		return await thread.run(async ({ post, ask }) => {
+			let marks: string | null = null;
+			if (from === null) {
+				post({ kind: 'begin' });
+				marks = await readSnapshot(app, (page) => post({ kind: 'page', page }));
+			}
+			const built = valueOf(await ask({ kind: 'build', directory, from, request: build }), 'built');
+			return compiled(thread, { directory, live, marks, built });
+		});
+	} catch (error) {
+		await rm(directory, { recursive: true, force: true });
+		throw error;
+	}
+}
+
+type Told = Extract<WorkerAnswer, { value: unknown }>;
+
+/** The value of an answer of the expected kind, or the error that it tells. */
+function valueOf<Kind extends Told['kind']>(answer: WorkerAnswer, kind: Kind): Extract<Told, { kind: Kind }>['value'] {
+	if (answer.kind === kind) return (answer as { value: Extract<Told, { kind: Kind }>['value'] }).value;
+	if (answer.kind === 'unreadable')
+		throw new UserError('PRECONDITION_FAILED', answer.problem.message, {
+			reason: 'problems',
+			problems: [answer.problem]
+		});
+	if (answer.kind === 'bad-cursor')
+		throw new UserError(
+			'BAD_REQUEST',
+			'The changes moved on since this page was opened. Start again from the first page.',
+			{ reason: 'cursor-mismatch', field: 'cursor' }
+		);
+	throw new Error(`The policy worker failed: ${answer.kind === 'failed' ? answer.message : answer.kind}`);
+}
+
+function compiled(
+	thread: WorkerThread,
+	{
+		directory,
+		live,
+		marks,
+		built
+	}: { directory: string; live: string | null; marks: string | null; built: BuiltRevision }
+): Compiled {
+	let holders = 1;
+	const self: Compiled = {
+		...built,
+		marks,
+		changesPage: async (page) => ({
+			...valueOf(
+				await thread.run(({ ask }) => ask({ kind: 'changes', was: live, now: directory, ...page })),
+				'changes'
+			),
+			total: built.changes.total,
+			counts: built.changes
+		}),
+		previewFiles: () => previewFiles(directory, built.manifest),
+		writeTo: (target, options) => writeRevision(directory, built.manifest, target, options),
+		retain() {
+			holders++;
+			return self;
+		},
+		release() {
+			if (--holders === 0) void rm(directory, { recursive: true, force: true });
+		}
+	};
+	return self;
+}
+
+/**
+ * What would be applied now. While neither the database nor the request changed, the answer is the remembered one, for
+ * one look at the database. Null when it takes longer than `waitMs`: it goes on, ask again. The caller releases it.
+ */
+export async function pendingPolicy(
+	app: App,
+	request: CompileRequest,
+	{ waitMs = 300 }: { waitMs?: number } = {}
+): Promise<Compiled | null> {
+	const compiler = compilerOf(app);
+	const deadline = startDeadline(waitMs);
+	try {
+		for (;;) {
+			const key = keyOf(await readMarks(app.database.client), request, app.clock());
+			const running = compiler.pending;
+			if (running !== undefined && running.key !== key && !running.isSettled) {
+				await Promise.race([running.result.catch(() => {}), deadline.passed]);
+				if (deadline.isOver()) return null;
+				continue;
+			}
+			if (running?.key !== key) compiler.pending = remember(app, compiler, { key, request });
+			const result = (compiler.pending as Pending).result.then((ready) => (deadline.isOver() ? null : ready.retain()));
+			return await Promise.race([result, deadline.passed]);
+		}
+	} finally {
+		deadline.cancel();
+	}
+}
+
+function startDeadline(waitMs: number) {
+	let isOver = false;
+	let timer: NodeJS.Timeout | undefined;
+	const passed = new Promise<null>((resolve) => {
+		timer = setTimeout(() => {
+			isOver = true;
+			resolve(null);
+		}, waitMs);
+	});
+	return { passed, isOver: () => isOver, cancel: () => clearTimeout(timer) };
+}
+
+function remember(app: App, compiler: Compiler, { key, request }: { key: string; request: CompileRequest }): Pending {
+	void compiler.pending?.result.then(
+		(old) => old.release(),
+		() => {}
+	);
+	const pending: Pending = { key, result: compilePolicy(app, request), isSettled: false };
+	pending.result.then(
+		({ marks }) => {
+			pending.isSettled = true;
+			if (marks !== null) pending.key = keyOf(marks, request, app.clock());
+		},
+		() => {
+			if (compiler.pending === pending) delete compiler.pending;
+		}
+	);
+	return pending;
+}
+
+/** Dates of a certificate are part of the check: a remembered result is a day old at most. */
+function keyOf(marks: string, request: CompileRequest, now: number): string {
+	const { program, customLua, roots, facts, live, from, dropping = [] } = request;
+	const custom = customLua === null ? null : sha256(customLua);
+	const day = Math.floor(now / 86_400_000);
+	return sha256(JSON.stringify([marks, sha256(program), custom, roots, facts, live, from, dropping.toSorted(), day]));
+}
+
+/** Pages of the differences between any two revision directories. @param was null: everything is new. */
+export async function comparePolicies(
+	app: App,
+	was: string | null,
+	now: string,
+	page: PageRequest = {}
+): Promise<ChangePage> {
+	return compilerOf(app).thread.run(async ({ ask }) => {
+		const listed = valueOf(await ask({ kind: 'changes', was, now, ...page }), 'changes');
+		const counts = valueOf(await ask({ kind: 'count', was, now }), 'count');
+		return { ...listed, total: counts.total, counts };
+	});
+}
+
+/** Ends the worker and removes what was in the making. The app may go on: the next call begins anew. */
+export async function closeCompiler(app: App): Promise<void> {
+	const compiler = compilers.get(app.database);
+	if (compiler === undefined) return;
+	compilers.delete(app.database);
+	await compiler.thread.close();
+	await rm(compiler.scratch, { recursive: true, force: true });
+}

@@ -1,0 +1,176 @@
+import type { PolicyDkimKey, PolicyDomain, PolicyInput, PolicyMailbox, PolicySender } from './input.ts';
+import { problem } from './problem.ts';
+import type { Problem } from './problem.ts';
+
+/** What becomes of each object of the input: which domains are ready, and which objects stay out of the revision. */
+export interface Judgement {
+	problems: Problem[];
+	/** Domain id to the reason, in at most 100 characters of ASCII: it stands in SMTP replies. */
+	notReady: Map<string, string>;
+	/** Ids of senders and bounce accounts that stay out. */
+	keptOut: Set<string>;
+	/** Domain id to the address that relay hosts' mail of this domain is counted to. */
+	domainSenders: Map<string, string>;
+	/** Domain id to its active keys, in signing order. */
+	keys: Map<string, PolicyDkimKey[]>;
+}
+
+export function judge(input: PolicyInput): Judgement {
+	const judgement: Judgement = {
+		problems: [],
+		notReady: new Map(),
+		keptOut: new Set(),
+		domainSenders: new Map(),
+		keys: keysByDomain(input)
+	};
+	const domains = new Map(input.domains.map((domain) => [domain.id, domain]));
+	judgeDomains(input.domains, judgement);
+	judgeSenders(input, domains, judgement);
+	for (const mailbox of input.mailboxes) judgeMailbox(mailbox, domains.get(mailbox.domainId), judgement);
+	return judgement;
+}
+
+/** Signing order: RSA before Ed25519, then by selector, so that old verifiers meet a signature they know first. */
+function keysByDomain({ dkimKeys }: PolicyInput): Map<string, PolicyDkimKey[]> {
+	const rank = ({ algorithm, selector }: PolicyDkimKey) => `${algorithm === 'ed25519' ? 1 : 0} ${selector}`;
+	const keys = new Map<string, PolicyDkimKey[]>();
+	for (const key of dkimKeys) {
+		const of = keys.get(key.domainId);
+		if (of) of.push(key);
+		else keys.set(key.domainId, [key]);
+	}
+	for (const of of keys.values()) of.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+	return keys;
+}
+
+function judgeDomains(domains: PolicyDomain[], { problems, notReady, keys }: Judgement): void {
+	const names = new Set(domains.map(({ name }) => name));
+	for (const domain of domains) {
+		const { id, name, bounceHost } = domain;
+		const report = (severity: Problem['severity'], code: string, message: string, field?: string) =>
+			problems.push(problem({ severity, scope: 'domain', id, subject: name, code, message, ...(field && { field }) }));
+		if (!keys.has(id)) {
+			notReady.set(id, `${name.slice(0, 60)} has no active DKIM key`);
+			report(
+				'error',
+				'no-active-key',
+				`${name} has no active DKIM key. Its senders get 450 until it has one. Generate a key, publish its record and activate it.`
+			);
+		}
+		if (bounceHost !== name && names.has(bounceHost)) {
+			notReady.set(id, `the bounce host of ${name.slice(0, 60)} is another domain`);
+			report(
+				'error',
+				'bounce-host-is-domain',
+				`The bounce host of ${name}, ${bounceHost}, is itself a sending domain here. ${name} stays out. Choose a name of its own, like bounce.${name}.`,
+				'bounceHost'
+			);
+		} else if (!shareOrganization(name, bounceHost)) {
+			report(
+				'warning',
+				'bounce-host-not-aligned',
+				`The bounce host ${bounceHost} does not belong to ${name}. SPF passes there but does not count for DMARC (RFC 7489 section 3.1.2). Choose a name below ${name}.`,
+				'bounceHost'
+			);
+		}
+	}
+}
+
+/**
+ * Whether two names share an organizational domain, without the public suffix list: the common end must hold two labels,
+ * or three below endings like `co.uk`. Good enough for a warning.
+ */
+export function shareOrganization(one: string, other: string): boolean {
+	const [a, b] = [one.split('.').reverse(), other.split('.').reverse()];
+	let common = 0;
+	while (common < a.length && common < b.length && a[common] === b[common]) common++;
+	const [top = '', second = ''] = a;
+	const isCountrySuffix = top.length === 2 && /^(?:com?|org|net|edu|gov|ac|or|ne|go|gob|ltd|plc|nom|mil)$/.test(second);
+	return common >= (isCountrySuffix ? 3 : 2) || common === Math.min(a.length, b.length);
+}
+
+function judgeSenders(input: PolicyInput, domains: Map<string, PolicyDomain>, judgement: Judgement): void {
+	const pools = new Set(input.pools.map(({ id }) => id));
+	const tenants = new Set<string>();
+	let previous = '';
+	for (const sender of input.senders) {
+		const reason = faultOf(sender, { domain: domains.get(sender.domainId), pools, tenants, previous });
+		previous = sender.address;
+		if (reason) {
+			judgement.keptOut.add(sender.id);
+			judgement.problems.push(senderProblem(sender, 'error', ...reason));
+			continue;
+		}
+		tenants.add(sender.tenant);
+		if (sender.retryIntervalSeconds !== null && sender.retryIntervalSeconds >= (sender.maxAgeSeconds ?? 604_800)) {
+			const message = `${sender.address} tries again after longer than its mail may wait. Each mail gets one try. Shorten the retry interval or raise the maximum age.`;
+			judgement.problems.push(senderProblem(sender, 'warning', 'retry-after-expiry', message, 'retryIntervalSeconds'));
+		}
+		if (sender.fromPolicy === 'domain') claimDomain(sender, judgement);
+	}
+	for (const [domainId, address] of judgement.domainSenders)
+		if (address === '') judgement.domainSenders.delete(domainId);
+}
+
+type Fault = [code: string, message: string, field?: string];
+
+function faultOf(
+	{ address, tenant, poolId }: PolicySender,
+	seen: { domain: PolicyDomain | undefined; pools: Set<string>; tenants: Set<string>; previous: string }
+): Fault | undefined {
+	if (seen.domain === undefined)
+		return ['no-domain', `The domain of ${address} cannot be used. The sender stays out. Correct the domain first.`];
+	if (!address.endsWith(`@${seen.domain.name}`))
+		return [
+			'foreign-domain',
+			`${address} is not an address at ${seen.domain.name}. The sender stays out. Remove it and create it at its own domain.`
+		];
+	if (!seen.pools.has(poolId))
+		return ['no-pool', `The pool of ${address} cannot be used. The sender stays out. Choose another pool.`, 'poolId'];
+	if (address === seen.previous || seen.tenants.has(tenant))
+		return [
+			'duplicate',
+			`${address} exists twice or shares its tenant ${tenant}. The second one stays out. Remove it.`
+		];
+	return undefined;
+}
+
+const senderProblem = (
+	{ id, address }: PolicySender,
+	severity: Problem['severity'],
+	code: string,
+	message: string,
+	field?: string
+) => problem({ severity, scope: 'sender', id, subject: address, code, message, ...(field && { field }) });
+
+/** Two senders for all addresses of one domain are fine with passwords; mail of relay hosts cannot choose between them. */
+function claimDomain(sender: PolicySender, { domainSenders, problems }: Judgement): void {
+	const other = domainSenders.get(sender.domainId);
+	domainSenders.set(sender.domainId, other === undefined ? sender.address : '');
+	if (other === undefined) return;
+	const domain = sender.address.slice(sender.address.indexOf('@') + 1);
+	problems.push(
+		senderProblem(
+			sender,
+			'warning',
+			'two-domain-senders',
+			`More than one sender may use every address at ${domain}. Relay hosts must send From an exact sender address there. Let one sender keep the whole domain.`,
+			'fromPolicy'
+		)
+	);
+}
+
+function judgeMailbox(mailbox: PolicyMailbox, domain: PolicyDomain | undefined, judgement: Judgement): void {
+	if (domain !== undefined && mailbox.address.endsWith(`@${domain.bounceHost}`)) return;
+	judgement.keptOut.add(mailbox.id);
+	judgement.problems.push(
+		problem({
+			severity: 'error',
+			scope: 'bounce-account',
+			id: mailbox.id,
+			subject: mailbox.address,
+			code: 'foreign-bounce-host',
+			message: `The bounce account ${mailbox.address} is not at its domain's bounce host. It receives nothing. Remove it and create it again.`
+		})
+	);
+}
