@@ -5,6 +5,7 @@ import { createGate } from './gate.ts';
 import { router } from './core/trpc.ts';
 import type { Caller, Context } from './core/trpc.ts';
 import { poolsRouter } from './pools/router.ts';
+import { sendersRouter } from './senders/router.ts';
 import { settingsRouter } from './settings/router.ts';
 import { sourcesRouter } from './sources/router.ts';
 
@@ -13,6 +14,7 @@ export const appRouter = router({
 	settings: settingsRouter,
 	sources: sourcesRouter,
 	pools: poolsRouter,
+	senders: sendersRouter,
 	audit: auditRouter
 });
 
