@@ -1,0 +1,50 @@
+import FileUp from '@lucide/svelte/icons/file-up';
+import Globe from '@lucide/svelte/icons/globe';
+import House from '@lucide/svelte/icons/house';
+import ListChecks from '@lucide/svelte/icons/list-checks';
+import Network from '@lucide/svelte/icons/network';
+import Settings from '@lucide/svelte/icons/settings';
+import Shield from '@lucide/svelte/icons/shield';
+import UserRound from '@lucide/svelte/icons/user-round';
+import type { IconComponent } from '../Button.svelte';
+
+export interface Destination {
+	label: string;
+	href: string;
+	icon: IconComponent;
+	/** Whose number stands behind it. */
+	count?: 'domains' | 'senders';
+	/** The addresses below it, when they do not begin with `href`. */
+	under?: string;
+}
+
+export const groups: { title?: string; items: Destination[] }[] = [
+	{ items: [{ label: 'Overview', href: '/', icon: House }] },
+	{
+		title: 'Identity',
+		items: [
+			{ label: 'Domains', href: '/domains', icon: Globe, count: 'domains' },
+			{ label: 'Senders', href: '/senders', icon: UserRound, count: 'senders' },
+			{ label: 'Sources and pools', href: '/sources', icon: Network },
+			{ label: 'Import', href: '/imports', icon: FileUp }
+		]
+	},
+	{
+		title: 'Server',
+		items: [
+			{ label: 'Policy', href: '/policy/review', icon: Shield, under: '/policy' },
+			{ label: 'Audit', href: '/audit', icon: ListChecks },
+			{ label: 'Settings', href: '/settings', icon: Settings }
+		]
+	}
+];
+
+export function isAt(destination: Destination, path: string): boolean {
+	const base = destination.under ?? destination.href;
+	return path === base || (base !== '/' && path.startsWith(`${base}/`));
+}
+
+/** The entry that a path belongs to: its name is the crumb of a page that names none. */
+export function destinationOf(path: string): Destination | undefined {
+	return groups.flatMap((group) => group.items).find((item) => isAt(item, path));
+}
