@@ -8,7 +8,12 @@ import { UserError } from './errors.ts';
 /** The input of every list: `sorts` are the columns an operator may sort by, the first is the default. */
 export function listInput<const Sorts extends readonly [string, ...string[]]>(sorts: Sorts) {
 	return {
-		search: z.string().trim().max(100).optional(),
+		search: z
+			.string()
+			.trim()
+			.max(100)
+			.refine((text) => !text.includes('\0'), 'A search holds no NUL character.')
+			.optional(),
 		sort: z.strictObject({ by: z.enum(sorts), dir: z.enum(['asc', 'desc']).default('asc') }).optional(),
 		cursor: z.string().max(1000).optional(),
 		limit: z.int().min(1).max(200).default(50)

@@ -17,7 +17,7 @@ beforeAll(async () => {
 	large = await insertDomain(app, 'large.example');
 	small = await insertDomain(app, 'small.example');
 	await insertSenders(app, { domainId: large, poolId, count: many });
-	for (const localPart of ['anna', 'berta', 'cäsar'.replace('ä', 'ae')])
+	for (const localPart of ['anna', 'berta', 'caesar'])
 		await api.create({ domainId: small, localPart, poolId, password: null });
 	await app.database.client.execute('ANALYZE');
 }, 120_000);
@@ -36,7 +36,7 @@ async function everyPage(request: Request): Promise<string[]> {
 }
 
 describe('pages', () => {
-	const numbered = Array.from({ length: 9 }, (_, index) => `news00099${index + 1}@large.example`);
+	const numbered = Array.from({ length: 10 }, (_, index) => `news00099${index}@large.example`);
 
 	it.each([
 		['by address', { by: 'address', dir: 'asc' }, numbered],
@@ -44,11 +44,7 @@ describe('pages', () => {
 		['by time: the generator makes later numbers older', { by: 'createdAt', dir: 'asc' }, numbered.toReversed()],
 		['by time, newest first', { by: 'createdAt', dir: 'desc' }, numbered]
 	] as const)('%s give each row once', async (_, sort, expected) => {
-		expect(await everyPage({ search: 'news00099', sort, limit: 4 })).toEqual(
-			['desc', 'asc'].includes(sort.dir) && sort.dir === (sort.by === 'address' ? 'asc' : 'desc')
-				? ['news000990@large.example', ...expected]
-				: [...expected, 'news000990@large.example']
-		);
+		expect(await everyPage({ search: 'news00099', sort, limit: 4 })).toEqual(expected);
 	});
 
 	it('give each of 100,003 rows exactly once', async () => {
@@ -117,7 +113,7 @@ describe('plans at 100,000 rows', () => {
 		const plans: string[][] = [];
 		for (const { sql, args } of statements) {
 			const plan = await original({ sql: `explain query plan ${sql}`, args } as never);
-			plans.push(plan.rows.map((row) => String(row['detail'])));
+			plans.push(plan.rows.map((row) => (row['detail'] as string)));
 		}
 		return plans;
 	}
