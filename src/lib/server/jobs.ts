@@ -4,6 +4,8 @@ import { removeEndedAttempts } from './auth/limits.ts';
 import { removeExpiredSessions } from './auth/sessions.ts';
 import type { Job } from './core/schedule.ts';
 import { removeOldTombstones } from './senders/service.ts';
+import { makeRequestedKeys } from './dkim/make-requested-keys.ts';
+import { endRetirements } from './dkim/service.ts';
 import { removeEndedPoolNames } from './pools/service.ts';
 
 const minute = 60_000;
@@ -14,5 +16,7 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'auth.remove-ended-attempts', everyMs: 10 * minute, run: () => removeEndedAttempts(app) },
 	{ name: 'senders.remove-old-tombstones', everyMs: 60 * minute, run: () => removeOldTombstones(app) },
 	{ name: 'audit.remove-old-entries', everyMs: 60 * minute, run: () => removeOldEntries(app) },
+	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },
+	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },
 	{ name: 'pools.remove-ended-names', everyMs: 60 * minute, run: () => removeEndedPoolNames(app) }
 ];

@@ -2,6 +2,8 @@ import type { App } from './app.ts';
 import { auditRouter } from './audit/router.ts';
 import { authRouter } from './auth/router.ts';
 import { createGate } from './gate.ts';
+import { dkimRouter } from './dkim/router.ts';
+import { domainsRouter } from './domains/router.ts';
 import { router } from './core/trpc.ts';
 import type { Caller, Context } from './core/trpc.ts';
 import { poolsRouter } from './pools/router.ts';
@@ -14,6 +16,8 @@ export const appRouter = router({
 	settings: settingsRouter,
 	sources: sourcesRouter,
 	pools: poolsRouter,
+	domains: domainsRouter,
+	dkim: dkimRouter,
 	senders: sendersRouter,
 	audit: auditRouter
 });
