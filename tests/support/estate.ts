@@ -1,7 +1,7 @@
 import type { Client } from '@libsql/client';
 import { createHash } from 'node:crypto';
 import type { PolicyInput } from '../../src/lib/server/policy/input.ts';
-import { kumoSourceName } from '../../src/lib/server/policy/source-name.ts';
+import { kumoSourceName } from '../../src/lib/server/sources/kumo-name.ts';
 
 export interface EstateSize {
 	domains: number;

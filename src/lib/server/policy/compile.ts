@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import type { BuildRequest, BuiltRevision } from './build-revision.ts';
-import type { ChangePage } from './changes.ts';
+import type { ChangeCounts, ChangePage } from './changes.ts';
 import { previewFiles } from './preview.ts';
 import type { PreviewFile } from './preview.ts';
 import { sha256 } from './render.ts';
@@ -35,15 +35,15 @@ export interface Compiled extends BuiltRevision {
 	/** State of the database that it was made of; null when it was made of a revision. */
 	marks: string | null;
 	/** Pages of the differences to the revision that was live. */
-	changesPage(page?: PageRequest): Promise<ChangePage>;
-	previewFiles(): Promise<PreviewFile[]>;
+	changesPage: (page?: PageRequest) => Promise<ChangePage>;
+	previewFiles: () => Promise<PreviewFile[]>;
 	/**
 	 * Writes the files under their revision's name into an existing, empty directory: created exclusively, mode 0640,
 	 * synced; the caller sets the owner and syncs the directory. @returns the manifest as it was written.
 	 */
-	writeTo(directory: string, target: WriteTarget): Promise<Manifest>;
-	retain(): Compiled;
-	release(): void;
+	writeTo: (directory: string, target: WriteTarget) => Promise<Manifest>;
+	retain: () => Compiled;
+	release: () => void;
 }
 
 interface Compiler {
@@ -113,11 +113,15 @@ export async function compilePolicy(app: App, request: CompileRequest): Promise<
 	}
 }
 
-type Told = Extract<WorkerAnswer, { value: unknown }>;
+interface Values {
+	built: BuiltRevision;
+	changes: Omit<ChangePage, 'total' | 'counts'>;
+	count: ChangeCounts;
+}
 
 /** The value of an answer of the expected kind, or the error that it tells. */
-function valueOf<Kind extends Told['kind']>(answer: WorkerAnswer, kind: Kind): Extract<Told, { kind: Kind }>['value'] {
-	if (answer.kind === kind) return (answer as { value: Extract<Told, { kind: Kind }>['value'] }).value;
+function valueOf<Kind extends keyof Values>(answer: WorkerAnswer, kind: Kind): Values[Kind] {
+	if (answer.kind === kind && 'value' in answer) return answer.value as Values[Kind];
 	if (answer.kind === 'unreadable')
 		throw new UserError('PRECONDITION_FAILED', answer.problem.message, {
 			reason: 'problems',

@@ -51,6 +51,10 @@ export function initPart({ settings, dkimKeys }: PolicyInput) {
 	};
 }
 
+interface PoolPart {
+	entries: { name: string; weight: number }[];
+}
+
 /** Sources and pools as KumoMTA knows them; removed pools have no entries, so that their mail waits. */
 export function sourcesPart({ sources, pools, tombstones }: PolicyInput) {
 	const kumoNames = new Map(sources.map(({ id, kumoName }) => [id, kumoName]));
@@ -67,8 +71,8 @@ export function sourcesPart({ sources, pools, tombstones }: PolicyInput) {
 			])
 		),
 		pool: Object.fromEntries([
-			...tombstones.pools.map((name) => [name, { entries: [] }] as const),
-			...pools.map((pool) => [pool.name, { entries: entriesOf(pool) }] as const)
+			...tombstones.pools.map((name): [string, PoolPart] => [name, { entries: [] }]),
+			...pools.map((pool): [string, PoolPart] => [pool.name, { entries: entriesOf(pool) }])
 		])
 	};
 }

@@ -12,7 +12,6 @@ import {
 import type { PolicyInput } from './input.ts';
 import { problem } from './problem.ts';
 import type { Problem, ProblemScope } from './problem.ts';
-import { kumoSourceName } from './source-name.ts';
 
 export type PageKind =
 	| 'settings'
@@ -68,7 +67,11 @@ export function createParser() {
 				settings = cells;
 				return;
 			case 'source':
-				return keep(policySource, input.sources, sourceOf(a, b, c, d), ['source', b, c]);
+				return keep(policySource, input.sources, { id: b, name: c, kumoName: e, address: a, ehloDomain: d }, [
+					'source',
+					b,
+					c
+				]);
 			case 'pool':
 				return void pools.set(b, { id: b, name: a, entries: [] });
 			case 'pool_source':
@@ -141,11 +144,6 @@ function unreadable(error: z.ZodError, scope: ProblemScope, id: unknown, subject
 		code: 'unreadable',
 		message: `${what} cannot be used as stored${field ? ` (${field})` : ''}. ${consequence} Save it again.`
 	});
-}
-
-function sourceOf(address: unknown, id: unknown, name: unknown, ehloDomain: unknown) {
-	const kumoName = kumoSourceName({ name: String(name), address: String(address), ehloDomain: String(ehloDomain) });
-	return { id, name, kumoName, address, ehloDomain };
 }
 
 function senderOf(cells: Cells) {

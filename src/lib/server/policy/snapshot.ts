@@ -6,6 +6,7 @@ import type { App } from '../app.ts';
 import type { Db } from '../core/database.ts';
 import { dkimKeys } from '../dkim/tables.ts';
 import { getSettingsRow } from '../settings/service.ts';
+import { kumoSourceName } from '../sources/service.ts';
 import type { PageKind } from './parse.ts';
 
 /** One page of a table: a JSON array of arrays, made by the database. */
@@ -72,7 +73,7 @@ export async function readSnapshot(app: App, take: (page: Page) => void): Promis
 		take(['settings', JSON.stringify([await settingsRow(app, transaction)])]);
 		for (const [kind, query] of Object.entries(pageQueries)) {
 			for await (const page of pages(transaction, query)) {
-				take([kind as PageKind, page]);
+				take([kind as PageKind, kind === 'source' ? withKumoNames(page) : page]);
 				await nextTurn();
 			}
 		}
@@ -96,10 +97,24 @@ async function* pages(transaction: Transaction, { from, key, columns }: (typeof 
 	}
 }
 
+/** A source's name in KumoMTA, as a last column. */
+function withKumoNames(page: string): string {
+	const rows = JSON.parse(page) as [address: string, id: string, name: string, ehloDomain: string][];
+	return JSON.stringify(
+		rows.map(([address, id, name, ehloDomain]) => [
+			address,
+			id,
+			name,
+			ehloDomain,
+			kumoSourceName({ name, address, ehloDomain })
+		])
+	);
+}
+
 /** The counters of all features' changes, as one text: equal texts mean that nothing a revision is made of changed. */
 export async function readMarks(client: Pick<Client, 'execute'>): Promise<string> {
 	const { rows } = await client.execute('SELECT feature, counter FROM change_marks ORDER BY feature');
-	return rows.map(({ feature, counter }) => `${String(feature)}:${String(counter)}`).join(' ');
+	return rows.map(({ feature, counter }) => `${feature as string}:${counter as number}`).join(' ');
 }
 
 async function settingsRow(app: App, transaction: Transaction): Promise<unknown[]> {

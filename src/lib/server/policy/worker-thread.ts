@@ -5,10 +5,13 @@ import type { WorkerAnswer, WorkerCall } from './worker.ts';
 /** The one worker of a process: jobs stand in a queue, and the thread ends when nobody needed it for a while. */
 export interface WorkerThread {
 	/** Runs a job that may post and ask; no other job's messages come between. */
-	run<T>(
-		job: (thread: { post(call: WorkerCall): void; ask(call: WorkerCall): Promise<WorkerAnswer> }) => Promise<T>
-	): Promise<T>;
-	close(): Promise<void>;
+	run: <T>(job: (thread: JobThread) => Promise<T>) => Promise<T>;
+	close: () => Promise<void>;
+}
+
+interface JobThread {
+	post: (call: WorkerCall) => void;
+	ask: (call: WorkerCall) => Promise<WorkerAnswer>;
 }
 
 const idleMs = 30_000;
