@@ -28,17 +28,19 @@ export async function checkSpf(record: ExpectedRecord, lookup: DnsLookup): Promi
 	const addresses = blocks.flatMap((block) => addressesIn(block));
 	const merged = mergeSpf(published, blocks) ?? record.value;
 	const walk = await walkSpf(record.name, published.length === 1 ? (published[0] ?? '') : merged, addresses, lookup);
-	const refused = addresses.filter((address) => !walk.passing.includes(address));
-	if (published.length > 1)
-		return judged(withValue(record, merged), mismatch(severalAdvice(published.length, walk)), published);
-	if (refused.length > 0 && walk.isIncomplete && walk.errors.length === 0) {
-		return judged(withValue(record, merged), incomplete, published);
+	const proposal = withValue(record, merged);
+	if (published.length > 1) return judged(proposal, mismatch(severalAdvice(published.length, walk)), published);
+	if (walk.errors.length > 0) {
+		const after = await walkSpf(record.name, merged, addresses, lookup);
+		return judged(proposal, mismatch(errorAdvice(walk, after, merged)), published);
 	}
-	if (walk.errors.length === 0 && refused.length === 0) {
+	const refused = addresses.filter((address) => !walk.passing.includes(address));
+	if (refused.length === 0) {
 		const found = published[0] ?? '';
 		return judged(withValue(record, found), ok(okAdvice(found, walk)), published);
 	}
-	return judged(withValue(record, merged), mismatch(mismatchAdvice(blocks, refused, walk, merged)), published);
+	if (walk.isIncomplete) return judged(proposal, incomplete, published);
+	return judged(proposal, mismatch(refusedAdvice(blocks, refused, walk, merged)), published);
 }
 
 const incomplete = {
@@ -54,9 +56,24 @@ function blocksOf(value: string): Block[] {
 function severalAdvice(count: number, walk: SpfWalk): string {
 	return sentences(
 		`Found ${count} SPF records: receivers then stop with a permanent error, and none of them counts. Put this one in place of all of them.`,
-		...walk.errors,
-		cost(walk)
+		walk.errors.length === 0 ? cost(walk) : remaining(walk)
 	);
+}
+
+/** `after`: what is left of the errors once the proposed value is published. */
+function errorAdvice(walk: SpfWalk, after: SpfWalk, merged: string): string {
+	return sentences(
+		`Found a record with an error. ${walk.errors.join(' ')}`,
+		'Put this value in place of the published one.',
+		after.errors.length === 0 ? cost(after) : remaining(after),
+		lengthAdvice(merged)
+	);
+}
+
+function remaining(walk: SpfWalk): string {
+	return walk.lookups > lookupLimit
+		? `Then remove an include, a, mx or ptr that no mail needs any more: more than ${lookupLimit} look-ups are left.`
+		: `Then correct what is left in it: ${walk.errors.join(' ')}`;
 }
 
 function okAdvice(found: string, walk: SpfWalk): string {
@@ -70,19 +87,14 @@ function okAdvice(found: string, walk: SpfWalk): string {
 	);
 }
 
-function mismatchAdvice(blocks: Block[], refused: Block[], walk: SpfWalk, merged: string): string {
+function refusedAdvice(blocks: Block[], refused: Block[], walk: SpfWalk, merged: string): string {
 	const networks = blocks.filter((block) => refused.some((address) => covers(block, address))).map(formatBlock);
 	const named =
 		networks.length > 3 ? `${networks.slice(0, 3).join(', ')} and ${networks.length - 3} more` : networks.join(', ');
-	const hasRoom = walk.lookups <= lookupLimit;
 	return sentences(
-		walk.errors.length > 0
-			? `Found a record with an error. ${walk.errors.join(' ')}`
-			: `Found a record that does not let ${named} send.`,
-		hasRoom
-			? 'Put this value in place of the published one; it keeps what was there. Never add a second record.'
-			: 'Remove an include, a, mx or ptr that no mail needs any more, then check again.',
-		hasRoom && cost(walk),
+		`Found a record that does not let ${named} send.`,
+		'Put this value in place of the published one; it keeps what was there. Never add a second record.',
+		cost(walk),
 		lengthAdvice(merged)
 	);
 }

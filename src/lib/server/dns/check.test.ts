@@ -70,7 +70,7 @@ describe('text from a hostile zone', () => {
 		const record = await checked('spf', { 'news.example': { TXT: [evil] } });
 		expect(record?.status).toBe('mismatch');
 		expect(record?.found).toEqual(['v=spf1 \\027[31m\\226\\128\\174\\013\\010Set-Cookie: x <script> \\\\" -all']);
-		expect(JSON.stringify([record?.value, record?.advice, record?.zone])).not.toMatch(/\\u|\\r|Set-Cookie/);
+		expect([record?.value, record?.advice, record?.zone].join('')).toMatch(/^[\x20-\x7e]*$/);
 	});
 
 	it('is cut when it is over-long, and so is a list of many', async () => {
@@ -100,7 +100,7 @@ describe('spf', () => {
 			Array.from({ length: count }, (_, n) => [`s${n}.example`, { TXT: ['v=spf1 ip4:192.0.2.1 -all'] }])
 		);
 
-	it.each<[string, string[], Record<string, DnsEntry>, object]>([
+	it.each<[string, (string | string[])[], Record<string, DnsEntry>, object]>([
 		[
 			'through an include, value as published',
 			['v=spf1 include:s0.example -all'],
@@ -186,7 +186,7 @@ describe('spf', () => {
 		],
 		[
 			'twelve includes',
-			[`v=spf1 ip4:203.0.113.25 ${includes(12)} -all`],
+			[[`v=spf1 ip4:203.0.113.25 ${includes(5)} `, `${includes(12).split(' ').slice(5).join(' ')} -all`]],
 			zoneOf(12),
 			{ status: 'mismatch', advice: expect.stringContaining('more than 10 DNS look-ups') }
 		],
@@ -251,13 +251,7 @@ describe('spf', () => {
 			{ status: 'ok', advice: 'At least 1 of 10 look-ups used.' }
 		],
 		['no all', ['v=spf1 ip4:203.0.113.25'], {}, { status: 'ok', advice: expect.stringContaining('neutral') }],
-		['upper case', ['V=SPF1 IP4:203.0.113.25 -ALL'], {}, { status: 'ok' }],
-		[
-			'over-long',
-			[`v=spf1 ip4:203.0.113.25 ${Array.from({ length: 13 }, (_, n) => `ip4:198.51.100.${n}`).join(' ')} -all`],
-			{},
-			{ status: 'ok', advice: '0 of 10 look-ups used.' }
-		]
+		['upper case', ['V=SPF1 IP4:203.0.113.25 -ALL'], {}, { status: 'ok' }]
 	])('%s', async (_, TXT, more, expected) => {
 		const record = await checked('spf', { ...more, 'news.example': { ...right['news.example'], TXT } });
 		expect(record).toMatchObject(expected);

@@ -15,7 +15,7 @@ export function dkimRecord({ algorithm, publicKey }: DkimKeyRecord): string {
 }
 
 /** How a published record stands to the expected key. `warning` goes with `ok`; every other state is a failing signature. */
-export type DkimComparison = { state: 'ok'; warning?: string } | { state: 'different'; message: string };
+type DkimComparison = { state: 'ok'; warning?: string } | { state: 'different'; message: string };
 
 const different = (message: string): DkimComparison => ({ state: 'different', message });
 

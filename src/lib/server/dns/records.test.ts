@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { dnsNotes, expectedRecords } from './records.ts';
+import { dnsNotes } from './notes.ts';
+import { expectedRecords } from './records.ts';
 import type { ExpectedInput } from './records.ts';
 
 const input: ExpectedInput = {

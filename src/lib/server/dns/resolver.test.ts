@@ -112,3 +112,13 @@ it('keeps to the number of look-ups at once, and answers all', async () => {
 	expect(answers).toEqual(Object.values(table).map(({ A }) => ({ state: 'found', values: A })));
 	expect(double.queries).toEqual(Object.keys(table).map((name) => `A ${name} udp`));
 });
+
+describe('servers', () => {
+	it.each(['192.0.2.53', '192.0.2.53:5353', '[2001:db8::53]:5353', '2001:db8::53'])('takes %s', (server) => {
+		expect(() => createResolver({ servers: [server], timeoutMs: 1000 })).not.toThrow();
+	});
+
+	it.each(['192.0.2.53:99999', 'dns.example.net', ''])('refuses %j in words', (server) => {
+		expect(() => createResolver({ servers: [server], timeoutMs: 1000 })).toThrow('Correct the resolvers in Settings');
+	});
+});

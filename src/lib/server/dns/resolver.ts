@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns/promises';
+import { UserError } from '../core/errors.ts';
 
 /**
  * What the DNS says. `none` is an answer: the name or the type is not there. `failed` is the lack of one (time-out,
@@ -9,7 +10,7 @@ export type Answer<T> =
 	| { state: 'none'; reason: 'no-name' | 'no-data' }
 	| { state: 'failed'; reason: 'timeout' | 'server' };
 
-export interface MxHost {
+interface MxHost {
 	priority: number;
 	/** Lower case, without trailing dot; empty for a null MX (RFC 7505). */
 	exchange: string;
@@ -37,10 +38,10 @@ interface ResolverOptions {
 	parallel?: number;
 }
 
-/** Look-ups without any cache of ours: each resolver made has none to begin with. */
+/** Look-ups without any cache of ours. Throws PRECONDITION_FAILED `resolver-unusable` for what is no address of a server. */
 export function createResolver({ servers, timeoutMs, totalMs = 20_000, parallel = 16 }: ResolverOptions): DnsLookup {
 	const resolver = new Resolver({ timeout: Math.max(100, Math.floor(timeoutMs / 4)), tries: 2 });
-	if (servers.length > 0) resolver.setServers(servers);
+	if (servers.length > 0) useServers(resolver, servers);
 	const turn = createTurns(parallel);
 	const endsAt = performance.now() + totalMs;
 	const ask = <T>(work: () => Promise<T[]>) =>
@@ -58,6 +59,18 @@ export function createResolver({ servers, timeoutMs, totalMs = 20_000, parallel 
 		aaaa: (name) => ask(() => resolver.resolve6(name)),
 		ptr: (name) => ask(async () => (await resolver.resolvePtr(name)).map(plain))
 	};
+}
+
+function useServers(resolver: Resolver, servers: string[]): void {
+	try {
+		resolver.setServers(servers);
+	} catch {
+		throw new UserError(
+			'PRECONDITION_FAILED',
+			'One of the resolvers is no address of a name server. Nothing was looked up. Correct the resolvers in Settings.',
+			{ reason: 'resolver-unusable' }
+		);
+	}
 }
 
 const plain = (host: string) => host.toLowerCase().replace(/\.$/, '');

@@ -42,16 +42,14 @@ beforeAll(async () => {
 		[ids.domain, 'news.example'],
 		[ids.bare, 'bare.example']
 	] as const) {
-		await app.db
-			.insert(domains)
-			.values({
-				...times,
-				id,
-				name,
-				bounceHost: `bounce.${name}`,
-				acceptAnyReturnPath: true,
-				dmarc: { policy: 'none' }
-			});
+		await app.db.insert(domains).values({
+			...times,
+			id,
+			name,
+			bounceHost: `bounce.${name}`,
+			acceptAnyReturnPath: true,
+			dmarc: { policy: 'none' }
+		});
 	}
 	await app.db.insert(sources).values([
 		{ ...times, id: ids.a, name: 'a', address: '203.0.113.1', ehloDomain: 'out1.example.net' },
@@ -65,33 +63,29 @@ beforeAll(async () => {
 		{ poolId: ids.poolA, sourceId: ids.a, weight: 0 },
 		{ poolId: ids.poolB, sourceId: ids.b, weight: 1 }
 	]);
-	await app.db
-		.insert(senders)
-		.values({
+	await app.db.insert(senders).values({
+		...times,
+		domainId: ids.domain,
+		localPart: 'n',
+		address: 'n@news.example',
+		tenant: 'n.news.example',
+		poolId: ids.poolA,
+		fromPolicy: 'address',
+		status: 'enabled',
+		passwordGenerated: false
+	});
+	for (const selector of ['right', 'wrong', 'gone', 'broken', 'old']) {
+		await app.db.insert(dkimKeys).values({
 			...times,
 			domainId: ids.domain,
-			localPart: 'n',
-			address: 'n@news.example',
-			tenant: 'n.news.example',
-			poolId: ids.poolA,
-			fromPolicy: 'address',
-			status: 'enabled',
-			passwordGenerated: false
+			selector,
+			algorithm: 'ed25519',
+			state: selector === 'old' ? 'retired' : 'pending',
+			publicKey: 'QUJD',
+			sealedPrivateKey: 'v2:x',
+			privateKeyHash: '00',
+			dnsStatus: 'unknown'
 		});
-	for (const selector of ['right', 'wrong', 'gone', 'broken', 'old']) {
-		await app.db
-			.insert(dkimKeys)
-			.values({
-				...times,
-				domainId: ids.domain,
-				selector,
-				algorithm: 'ed25519',
-				state: selector === 'old' ? 'retired' : 'pending',
-				publicKey: 'QUJD',
-				sealedPrivateKey: 'v2:x',
-				privateKeyHash: '00',
-				dnsStatus: 'unknown'
-			});
 	}
 });
 afterAll(() => double.close());

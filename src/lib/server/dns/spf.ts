@@ -14,7 +14,7 @@ export type SpfTerm =
 	| { kind: 'redirect' | 'exp'; domain: string; text: string }
 	| { kind: 'unknown-modifier'; text: string };
 
-export type ParsedSpf = { terms: SpfTerm[]; error?: undefined } | { error: string; terms?: undefined };
+type ParsedSpf = { terms: SpfTerm[]; error?: undefined } | { error: string; terms?: undefined };
 
 /** Terms whose evaluation asks the DNS (RFC 7208 4.6.4); `exp` does not count. */
 export const isLookup = (term: SpfTerm) => ['include', 'a', 'mx', 'ptr', 'exists', 'redirect'].includes(term.kind);

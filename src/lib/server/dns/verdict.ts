@@ -1,6 +1,6 @@
 import type { ExpectedRecord } from './records.ts';
 import type { Answer } from './resolver.ts';
-import { shownList } from './shown.ts';
+import { shownList, shownText } from './shown.ts';
 
 /** `unknown`: the look-up failed, so that nothing can be said; never taken for `missing`. */
 export interface CheckedRecord extends ExpectedRecord {
@@ -13,8 +13,9 @@ export interface CheckedRecord extends ExpectedRecord {
 
 type Verdict = Pick<CheckedRecord, 'status' | 'advice'>;
 
+/** The one way to a verdict: whatever of a stranger's text it carries comes out harmless. */
 export function judged(record: ExpectedRecord, verdict: Verdict, found: string[] = []): CheckedRecord {
-	return { ...record, ...verdict, found: shownList(found) };
+	return { ...record, status: verdict.status, advice: shownText(verdict.advice), found: shownList(found) };
 }
 
 export const ok = (advice = ''): Verdict => ({ status: 'ok', advice });
