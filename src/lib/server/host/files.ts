@@ -45,8 +45,9 @@ export interface Files {
 	replaceFile(path: string, content: string | Uint8Array, access: Access): Promise<void>;
 	/** Gives a file that another part of this program wrote its access and brings it to the disk. */
 	settle(path: string, access: Access): Promise<void>;
+	/** Brings a directory's names to the disk. */
+	syncDirectory(path: string): Promise<void>;
 	rename(from: string, to: string): Promise<void>;
-	hardLink(from: string, to: string): Promise<void>;
 	/** Removes a file or a whole directory; nothing happens when it is gone already. */
 	remove(path: string): Promise<void>;
 }
@@ -172,12 +173,10 @@ export function createFiles(faultPoint: FaultPoint): Files {
 				})
 			);
 		},
+		syncDirectory,
 		async rename(from, to) {
 			await at('rename', to, () => rename(from, to));
 			await syncDirectory(dirname(to));
-		},
-		async hardLink(from, to) {
-			await at('link', to, () => link(from, to));
 		},
 		async remove(path) {
 			await at('remove', path, async () => {

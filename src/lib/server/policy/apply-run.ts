@@ -1,0 +1,170 @@
+import type { App } from '../app.ts';
+import { UserError } from '../core/errors.ts';
+import type { Caller } from '../core/trpc.ts';
+import { findApply, findRunning, finishRecord, markApplied, recordSteps, startRecord } from './apply-record.ts';
+import type { ApplyRow } from './apply-record.ts';
+import { readLive } from './live.ts';
+import type { Live } from './live.ts';
+import { takeLock } from './lock.ts';
+import { usualPatience } from './probe.ts';
+import type { ProbePatience } from './probe.ts';
+import { settleInterrupted } from './recover.ts';
+import { policyRoots, prepareRoots } from './roots.ts';
+import type { PolicyRoots } from './roots.ts';
+import { createStepLog } from './step-log.ts';
+import type { StepLog } from './step-log.ts';
+import type { ApplyOutcome, ApplyStep } from './steps.ts';
+
+export interface ApplyAnswer {
+	applyId: string;
+	revision: number | null;
+	outcome: ApplyOutcome;
+	steps: ApplyStep[];
+}
+
+export interface ApplyTimes {
+	/** An apply that takes longer is answered as running; it goes on. */
+	answerAfterMs: number;
+	patience: ProbePatience;
+}
+
+export const usualTimes: ApplyTimes = { answerAfterMs: 20_000, patience: usualPatience };
+
+/** One apply that holds the lock. */
+export interface ApplyRun {
+	app: App;
+	caller: Caller;
+	roots: PolicyRoots;
+	id: string;
+	/** What was live when the lock was taken. */
+	live: Live;
+	steps: StepLog;
+	patience: ProbePatience;
+	/** Set as soon as a number is given. */
+	revision?: { number: number; directory: string };
+}
+
+export interface ApplyRequest {
+	caller: Caller;
+	/** What is applied; an apply of the same that runs already is answered instead of a second one. */
+	hash: string;
+	reason: string | null;
+	times?: ApplyTimes | undefined;
+}
+
+/**
+ * Runs `work` under the lock with a record of its steps. Answers when it is finished or after `answerAfterMs`.
+ * @throws UserError what `work` refuses before anything is staged; CONFLICT apply-running when another apply runs.
+ */
+export async function startApply(
+	app: App,
+	request: ApplyRequest,
+	work: (run: ApplyRun) => Promise<ApplyOutcome>
+): Promise<ApplyAnswer> {
+	const { caller, hash, times = usualTimes } = request;
+	const roots = policyRoots(app.env.kumomtaRoot);
+	await prepareRoots(app.host, roots);
+	const release = await lockOrFindSame(app, roots, caller, hash);
+	if (typeof release !== 'function') return followApply(app, release.id, times.answerAfterMs);
+	let run: ApplyRun;
+	try {
+		await settleInterrupted(app, roots);
+		run = await openRun(app, roots, request);
+	} catch (error) {
+		release();
+		throw error;
+	}
+	const finished = execute(run, work).finally(release);
+	return answerInTime(finished, run, times.answerAfterMs);
+}
+
+/** Takes the lock, or finds the running apply of the same hash; its record may appear a moment after its lock. */
+async function lockOrFindSame(
+	app: App,
+	roots: PolicyRoots,
+	{ name }: Caller,
+	hash: string
+): Promise<ApplyRow | (() => void)> {
+	for (let tries = 0; ; tries += 1) {
+		try {
+			return takeLock(roots, { actor: name, since: app.clock(), pid: process.pid });
+		} catch (error) {
+			if (!(error instanceof UserError) || error.detail.reason !== 'apply-running') throw error;
+			const same = await findRunning(app, hash);
+			if (same !== undefined) return same;
+			if (tries === 5) throw error;
+			await pause(50);
+		}
+	}
+}
+
+async function openRun(app: App, roots: PolicyRoots, { caller, hash, reason, times = usualTimes }: ApplyRequest): Promise<ApplyRun> {
+	const live = await readLive(app.host, roots);
+	const previousRevision = 'number' in live ? live.number : null;
+	const id = await startRecord(app, { actor: caller.actor, actorName: caller.name, reason, hash, previousRevision });
+	const steps = createStepLog(app.clock, (all) =>
+		// Progress is for whoever watches; the end is what must be written.
+		recordSteps(app, id, all).catch((error: unknown) => app.log.warn('progress of an apply was not kept', { applyId: id, error }))
+	);
+	return { app, caller, roots, id, live, steps, patience: times.patience };
+}
+
+async function execute(run: ApplyRun, work: (run: ApplyRun) => Promise<ApplyOutcome>): Promise<ApplyAnswer> {
+	const { app, id, steps } = run;
+	try {
+		const outcome = await work(run);
+		await finishRecord(app, id, outcome, steps.steps);
+		return answerOf(run, outcome);
+	} catch (error) {
+		const isStaged = steps.steps.some(({ name }) => name === 'stage' || name === 'swap');
+		const outcome = error instanceof UserError && !isStaged ? 'refused' : 'failed';
+		if (!(error instanceof UserError)) app.log.error('apply failed', { applyId: id, error });
+		await recordIfLive(run);
+		await finishRecord(app, id, outcome, steps.steps);
+		if (isStaged) return answerOf(run, outcome);
+		throw error;
+	}
+}
+
+/** A revision that could not be put back is live all the same, and the record must say so. */
+async function recordIfLive({ app, roots, revision }: ApplyRun): Promise<void> {
+	if (revision === undefined) return;
+	const live = await readLive(app.host, roots);
+	if ('number' in live && live.number === revision.number) await markApplied(app, roots, revision.number, revision.directory);
+}
+
+function answerOf({ id, revision, live, steps }: ApplyRun, outcome: ApplyOutcome): ApplyAnswer {
+	const number = revision?.number ?? (outcome === 'unchanged' && 'number' in live ? live.number : null);
+	return { applyId: id, revision: number, outcome, steps: steps.steps };
+}
+
+async function answerInTime(finished: Promise<ApplyAnswer>, run: ApplyRun, waitMs: number): Promise<ApplyAnswer> {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<ApplyAnswer>((resolve) => {
+		timer = setTimeout(() => resolve(structuredClone(answerOf(run, 'running'))), waitMs);
+	});
+	finished.catch(() => {
+		// Already recorded; whoever waits in time gets it from the race below.
+	});
+	try {
+		return await Promise.race([finished, late]);
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+/** Waits for an apply that another call, or another process, runs. */
+async function followApply(app: App, id: string, waitMs: number): Promise<ApplyAnswer> {
+	for (let waited = 0; ; waited += 100) {
+		const row = await findApply(app, id);
+		if (row === undefined) throw new Error('The record of a running apply is gone.');
+		if (row.outcome !== 'running' || waited >= waitMs) return answerOfRow(row);
+		await pause(100);
+	}
+}
+
+export function answerOfRow({ id, revision, outcome, steps }: ApplyRow): ApplyAnswer {
+	return { applyId: id, revision, outcome, steps };
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,211 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eq } from 'drizzle-orm';
+import type { App } from '../app.ts';
+import { UserError } from '../core/errors.ts';
+import type { Caller } from '../core/trpc.ts';
+import { markApplied, nextRevisionNumber, recordTakeOver, reserveRevision } from './apply-record.ts';
+import { startApply } from './apply-run.ts';
+import type { ApplyAnswer, ApplyRun, ApplyTimes } from './apply-run.ts';
+import { compilePolicy } from './compile.ts';
+import type { Compiled, CompileRequest } from './compile.ts';
+import { panelCredential } from './credential.ts';
+import { findDrift, findManifest } from './drift.ts';
+import { checkKumodVersion } from './kumod-version.ts';
+import { compileRequest } from './pending.ts';
+import { hasAllKeys, privateKeysOf } from './private-keys.ts';
+import { runPipeline } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
+import { removeOldRevisions } from './retention.ts';
+import { policyRoots } from './roots.ts';
+import type { ApplyOutcome } from './steps.ts';
+import { revisions } from './tables.ts';
+
+export interface Wishes {
+	reason?: string | undefined;
+	/** SHA-256 of a policy that is not ours and may be replaced. */
+	takeOver?: string | undefined;
+	overwriteDrift?: boolean | undefined;
+	/** Ids of live objects that may drop out. */
+	dropping?: string[] | undefined;
+}
+
+/**
+ * Applies what the editing tables say, if it is still what was reviewed.
+ * @throws UserError pending-moved, apply-running (CONFLICT); problems, policy-not-ours, drift, kumomta-too-old
+ *   (PRECONDITION_FAILED). Nothing was written then.
+ */
+export function applyPending(
+	app: App,
+	caller: Caller,
+	{ expectedHash, ...wishes }: Wishes & { expectedHash: string },
+	times?: ApplyTimes
+): Promise<ApplyAnswer> {
+	const request = { caller, hash: expectedHash, reason: wishes.reason ?? null, times };
+	return startApply(app, request, async (run) => {
+		const source = await compileRequest(app, run.live);
+		return applySource(run, source, wishes, (hash) => assertReviewed(hash, expectedHash));
+	});
+}
+
+/**
+ * Applies the data, program and custom.lua of an older revision as a new one; the editing tables stay as they are.
+ * @throws UserError as `applyPending`, without pending-moved; NOT_FOUND when its files are gone.
+ */
+export async function restoreRevision(
+	app: App,
+	caller: Caller,
+	{ number, ...wishes }: Wishes & { number: number },
+	times?: ApplyTimes
+): Promise<ApplyAnswer> {
+	const roots = policyRoots(app.env.kumomtaRoot);
+	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, number)).limit(1);
+	const directory = row === undefined || row.directory === '' ? undefined : join(roots.revisions, row.directory);
+	if (row === undefined || directory === undefined || findManifest(directory) === undefined) throw revisionGone(number);
+	const reason = wishes.reason ?? `Restores revision ${number}.`;
+	return startApply(app, { caller, hash: row.hash, reason, times }, async (run) => {
+		const custom = await app.host.files.readText(join(directory, 'custom.lua'));
+		const source: CompileRequest = {
+			...(await compileRequest(app, run.live)),
+			program: await readFile(join(directory, 'program.lua')),
+			customLua: custom === undefined ? null : Buffer.from(custom),
+			from: directory
+		};
+		return applySource(run, source, { ...wishes, reason }, () => {});
+	});
+}
+
+export function revisionGone(number: number): UserError {
+	return new UserError(
+		'NOT_FOUND',
+		`Revision ${number} does not exist, or its files were removed after their time. Nothing was changed. Choose another one.`,
+		{ reason: 'no-such-revision' }
+	);
+}
+
+async function applySource(
+	run: ApplyRun,
+	source: CompileRequest,
+	wishes: Wishes,
+	assertHash: (hash: string) => void
+): Promise<ApplyOutcome> {
+	const { app, steps } = run;
+	const compiled = await steps.run('snapshot', async () => {
+		const value = await compilePolicy(app, { ...source, dropping: wishes.dropping ?? [] });
+		const { domains, senders, keys } = value.manifest.counts;
+		return { value, status: 'ok', output: `${domains} domains, ${senders} senders, ${keys} DKIM keys, read in one transaction.` };
+	});
+	try {
+		await steps.run('render', async () => {
+			assertHash(compiled.hash);
+			await app.host.faultPoint('render.done');
+			return { value: undefined, status: 'ok', output: `Rendered while it was read. Hash ${compiled.hash}.` };
+		});
+		const isUnchanged = await steps.run('check', () => check(run, compiled, wishes));
+		if (isUnchanged) return 'unchanged';
+		return await applyCompiled(run, compiled, wishes);
+	} finally {
+		compiled.release();
+	}
+}
+
+function assertReviewed(hash: string, expectedHash: string): void {
+	if (hash === expectedHash) return;
+	throw new UserError(
+		'CONFLICT',
+		'The configuration changed after it was reviewed. Nothing was applied. Look at the changes again.',
+		{ reason: 'pending-moved' }
+	);
+}
+
+/** Everything that can refuse an apply before anything is written. Answers whether there is nothing to do. */
+async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
+	const { app, live, roots } = run;
+	const version = app.env.kumodBin === undefined ? undefined : await checkKumodVersion(app.host, app.env.kumodBin);
+	if (live.kind === 'foreign' && wishes.takeOver !== live.sha256) throw policyNotOurs(roots.init, live.sha256);
+	const drift = await findDrift(app.host, roots, live);
+	if (drift.length > 0 && wishes.overwriteDrift !== true) {
+		throw new UserError(
+			'PRECONDITION_FAILED',
+			`Files of the live policy were changed by hand: ${drift.slice(0, 10).map(({ path }) => path).join(', ')}. They are still live. Look at the difference, then apply again and confirm that they are overwritten.`,
+			{ reason: 'drift', problems: drift }
+		);
+	}
+	if (compiled.problemCounts.blocking > 0) {
+		throw new UserError(
+			'PRECONDITION_FAILED',
+			`${compiled.problemCounts.blocking} problems stand in the way. Nothing was applied. Correct them and apply again.`,
+			{ reason: 'problems', problems: compiled.problems.filter(({ blocks }) => blocks) }
+		);
+	}
+	const { errors, warnings } = compiled.problemCounts;
+	const facts = [
+		version === undefined ? undefined : `KumoMTA ${version}.`,
+		errors === 0 ? undefined : `${errors} objects are not ready and stay out.`,
+		warnings === 0 ? undefined : `${warnings} warnings.`
+	];
+	const isUnchanged = drift.length === 0 && (await isLiveAlready(run, compiled));
+	const output = [isUnchanged ? 'This is what is live.' : 'Nothing stands in the way.', ...facts].filter(Boolean).join(' ');
+	return { value: isUnchanged, status: 'ok' as const, output };
+}
+
+async function isLiveAlready({ app, live, roots }: ApplyRun, compiled: Compiled): Promise<boolean> {
+	if (live.kind !== 'ours') return false;
+	const directory = join(roots.revisions, live.revision);
+	return findManifest(directory)?.hash === compiled.hash && (await hasAllKeys(app.host, roots, directory));
+}
+
+function policyNotOurs(path: string, sha256: string): UserError {
+	return new UserError(
+		'PRECONDITION_FAILED',
+		`${path} was not written by this panel (SHA-256 ${sha256}). It is still live and untouched. Look at it; to replace it, apply again and name this SHA-256: it is kept beside and can be restored.`,
+		{ reason: 'policy-not-ours', problems: [{ path, sha256 }] }
+	);
+}
+
+async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes): Promise<ApplyOutcome> {
+	const { app, caller, roots, live, id } = run;
+	const number = await nextRevisionNumber(app, roots);
+	const name = `${number}-${compiled.hash.slice(0, 12)}`;
+	run.revision = { number, directory: name };
+	await reserveRevision(app, {
+		applyId: id,
+		number,
+		directory: name,
+		hash: compiled.hash,
+		actor: caller.actor,
+		actorName: caller.name,
+		reason: wishes.reason ?? null,
+		changeCount: compiled.changes.total
+	});
+	const outcome = await runPipeline(await pipelineOf(run), {
+		number,
+		name,
+		live,
+		directoryHash: compiled.manifest.directoryHash,
+		write: (directory, linkDirectoryFrom) => compiled.writeTo(directory, { revision: name, linkDirectoryFrom }),
+		privateKeys: (ids) => privateKeysOf(app, ids)
+	});
+	if (outcome === 'failed') return outcome;
+	await run.steps.run('record', () => record(run, outcome));
+	return outcome;
+}
+
+export async function pipelineOf({ app, roots, steps, patience }: ApplyRun): Promise<Pipeline> {
+	const { host, kumod, clock, env } = app;
+	return { host, kumod, roots, clock, steps, patience, kumodBin: env.kumodBin, credential: await panelCredential(app) };
+}
+
+async function record(run: ApplyRun, outcome: ApplyOutcome) {
+	const { app, roots, live, revision } = run;
+	await app.host.faultPoint('record.before');
+	if (live.kind === 'foreign' || live.kind === 'packaged') await recordTakeOver(app, live.text, live.sha256);
+	if (outcome === 'applied' && revision !== undefined) {
+		await markApplied(app, roots, revision.number, revision.directory);
+		await app.host.faultPoint('record.marked');
+		// Old revisions may stay longer than they should; that does not undo what was applied.
+		await removeOldRevisions(app, roots).catch((error: unknown) => app.log.warn('old revisions were not removed', { error }));
+	}
+	return { value: undefined, status: 'ok' as const, output: `Recorded as ${outcome}.` };
+}
+

@@ -1,0 +1,170 @@
+import type { Secret } from '../core/secret.ts';
+import type { Kumod } from '../kumod/client.ts';
+import type { Credential } from '../kumod/http.ts';
+import type { Host } from '../host/host.ts';
+import { listenersOf } from './listeners.ts';
+import type { Live } from './live.ts';
+import { findManifest } from './drift.ts';
+import { join } from 'node:path';
+import { probeKumod, readLoads } from './probe.ts';
+import type { ProbePatience } from './probe.ts';
+import { forgetRefresh, refreshKumod, rememberRefresh, secondBumpAfterMs } from './refresh.ts';
+import type { RefreshContext, RefreshKind } from './refresh.ts';
+import type { Manifest } from './revision.ts';
+import type { PolicyRoots } from './roots.ts';
+import { stageRevision } from './stage.ts';
+import type { StepResult } from './step-result.ts';
+import type { StepLog } from './step-log.ts';
+import { putBack, stagedInit, swapIn, writeStagedInit } from './swap.ts';
+import { validatePolicy } from './validate.ts';
+
+/**
+ * What the steps from stage to probe need: this machine, KumoMTA and plain values. No database and no session, so that
+ * a process of root can run the same steps for the web process.
+ */
+export interface Pipeline {
+	host: Host;
+	kumod: Kumod;
+	roots: PolicyRoots;
+	kumodBin: string | undefined;
+	credential: Credential | undefined;
+	clock: () => number;
+	patience: ProbePatience;
+	steps: StepLog;
+}
+
+export interface RevisionToApply {
+	number: number;
+	/** `<number>-<hash12>` */
+	name: string;
+	/** What was live when the apply looked. */
+	live: Live;
+	write(directory: string, linkDirectoryFrom: string | null): Promise<unknown>;
+	privateKeys(ids: string[]): Promise<Map<string, Secret>>;
+	directoryHash: string;
+}
+
+export type PipelineOutcome = 'applied' | 'failed' | 'reverted';
+
+/**
+ * Stages, validates and makes a revision live, tells KumoMTA and looks at it. Before the swap a failure leaves everything
+ * as it was; after it, the lines that were live are put back and KumoMTA is told again.
+ */
+export async function runPipeline(pipeline: Pipeline, revision: RevisionToApply): Promise<PipelineOutcome> {
+	const { host, roots, steps } = pipeline;
+	const before = manifestOf(roots, revision.live);
+	const staged = await steps.run('stage', async () => {
+		const sameData = before?.directoryHash === revision.directoryHash ? before : undefined;
+		const made = await stageRevision({ host, roots, revision: revision.name, sameData, ...pick(revision) });
+		const keys = made.newKeys === 0 ? '' : ` ${made.newKeys} new DKIM key files.`;
+		return { value: made, status: 'ok', output: `Revision ${revision.name} is on disk.${keys}` };
+	});
+	const isValid = await steps.run('validate', async () => {
+		const path = await writeStagedInit(host, roots, revision.name, revision.number);
+		await host.faultPoint('validate.staged-init');
+		const result = await validatePolicy(host, pipeline.kumodBin, path);
+		return { value: result.status !== 'failed', ...result };
+	});
+	if (!isValid) {
+		await host.files.remove(stagedInit(roots, revision.number));
+		return 'failed';
+	}
+	const kind = refreshKind(before, staged.manifest);
+	return goLive(pipeline, { revision, manifest: staged.manifest, before, kind });
+}
+
+const pick = ({ write, privateKeys }: RevisionToApply) => ({ write, privateKeys });
+
+export function manifestOf(roots: PolicyRoots, live: Live): Manifest | undefined {
+	return live.kind === 'ours' || live.kind === 'edited' ? findManifest(join(roots.revisions, live.revision)) : undefined;
+}
+
+/** What `init` reads changes only with the process; a policy that was not ours shares nothing with this one. */
+export function refreshKind(before: Manifest | undefined, now: Manifest | undefined): RefreshKind {
+	return before === undefined || now === undefined || before.initHash !== now.initHash ? 'restart' : 'bump';
+}
+
+interface Change {
+	revision: { number: number; name: string; live: Live };
+	manifest: Manifest | undefined;
+	before: Manifest | undefined;
+	kind: RefreshKind;
+}
+
+/** From the swap on; also the way back to an older revision that lies complete on disk. */
+export async function goLive(pipeline: Pipeline, change: Change): Promise<PipelineOutcome> {
+	const { host, roots, kumod, credential, clock, steps } = pipeline;
+	const { revision, manifest, before, kind } = change;
+	const loadsBefore = await readLoads(kumod, credential);
+	await steps.run('swap', async () => {
+		await rememberRefresh(host, roots, { revision: revision.name, kind, dueAt: clock() });
+		await host.faultPoint('swap.refresh-remembered');
+		await swapIn(host, roots, revision.number, revision.live);
+		return { value: undefined, status: 'ok', output: `${roots.init} names revision ${revision.name}.` };
+	});
+	const evidence = await tellAndLook(pipeline, change, loadsBefore);
+	if (evidence !== undefined) {
+		await undo(pipeline, change);
+		return 'reverted';
+	}
+	await host.faultPoint('refresh.before-second');
+	const poolsMoved = kind === 'bump' && before?.sourcesHash !== manifest?.sourcesHash;
+	if (poolsMoved) {
+		const dueAt = clock() + secondBumpAfterMs;
+		await rememberRefresh(host, roots, { revision: revision.name, kind: 'bump', dueAt });
+	} else await forgetRefresh(host, roots);
+	return 'applied';
+}
+
+/** Refresh and probe. Answers what went wrong, or undefined. */
+async function tellAndLook(pipeline: Pipeline, change: Change, loadsBefore: number | undefined) {
+	const { host, kumod, credential, patience, steps } = pipeline;
+	const refreshed = await caught(() => steps.run('refresh', async () => {
+		await host.faultPoint('refresh.before');
+		const result = await refreshKumod(refreshContext(pipeline), change.kind);
+		return { value: result, ...result };
+	}));
+	if (refreshed.status === 'failed') return refreshed.output;
+	const probed = await caught(() => steps.run('probe', async () => {
+		await host.faultPoint('probe.before');
+		const result: StepResult =
+			refreshed.status === 'skipped'
+				? { status: 'skipped', output: 'KumoMTA was not told, so there is nothing to look at.' }
+				: await probeKumod({ kumod, credential, patience, loadsBefore, refreshed: change.kind, listeners: listenersOf(change.manifest) });
+		return { value: result, ...result };
+	}));
+	return probed.status === 'failed' ? probed.output : undefined;
+}
+
+/** After the swap even a bug must lead back, so it becomes a failed step. */
+async function caught(work: () => Promise<StepResult>): Promise<StepResult> {
+	try {
+		return await work();
+	} catch (error) {
+		return { status: 'failed', output: error instanceof Error ? error.message : String(error) };
+	}
+}
+
+const refreshContext = ({ host, kumod, credential, kumodBin }: Pipeline): RefreshContext => ({
+	host,
+	kumod,
+	credential,
+	isInstalled: kumodBin !== undefined
+});
+
+async function undo(pipeline: Pipeline, { revision, before, kind }: Change): Promise<void> {
+	const { host, roots, kumod, credential, patience, steps } = pipeline;
+	const lines: string[] = [];
+	await steps.run('revert', async () => {
+		await putBack(host, roots, revision.live);
+		await forgetRefresh(host, roots);
+		lines.push(before ? `Revision ${before.revision} is live again.` : 'What was live before is live again.');
+		const refreshed = await refreshKumod(refreshContext(pipeline), kind);
+		lines.push(refreshed.output);
+		if (refreshed.status !== 'ok' || before === undefined) return { value: undefined, status: refreshed.status, output: lines.join('\n') };
+		const listeners = listenersOf(before);
+		const probed = await probeKumod({ kumod, credential, patience, loadsBefore: undefined, refreshed: kind, listeners });
+		return { value: undefined, status: probed.status, output: [...lines, probed.output].join('\n') };
+	});
+}
+

@@ -1,0 +1,83 @@
+import { eq } from 'drizzle-orm';
+import { join } from 'node:path';
+import type { App } from '../app.ts';
+import { UserError } from '../core/errors.ts';
+import { markApplied, recordTakeOver } from './apply-record.ts';
+import { findManifest } from './drift.ts';
+import { readLive, sha256 } from './live.ts';
+import { takeLock } from './lock.ts';
+import { removeLeftovers } from './retention.ts';
+import { policyRoots } from './roots.ts';
+import type { PolicyRoots } from './roots.ts';
+import { applies, revisions } from './tables.ts';
+
+/**
+ * After a crash: applies that were left running are settled, what was staged for nothing goes after 15 minutes. Does
+ * nothing while an apply runs, here or in another process. For the start of the server and now and then after it.
+ */
+export async function recoverApplies(app: App): Promise<void> {
+	const roots = policyRoots(app.env.kumomtaRoot);
+	if ((await app.host.files.stat(roots.policy))?.kind !== 'directory') return;
+	let release: () => void;
+	try {
+		release = takeLock(roots, { actor: 'job:policy.recover', since: app.clock(), pid: process.pid });
+	} catch (error) {
+		if (error instanceof UserError && error.detail.reason === 'apply-running') return;
+		throw error;
+	}
+	try {
+		await settleInterrupted(app, roots);
+		await removeLeftovers(app, roots);
+	} finally {
+		release();
+	}
+}
+
+/**
+ * Needs the lock: whatever the table still calls running is then nobody's. The live file decides which revision is live;
+ * the record follows it.
+ */
+export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<void> {
+	const rows = await app.db.select().from(applies).where(eq(applies.outcome, 'running'));
+	for (const row of rows) {
+		const steps = row.steps.map((step) =>
+			step.status === 'running' ? { ...step, status: 'failed' as const, output: 'The panel stopped during this step.' } : step
+		);
+		await app.db.update(applies).set({ outcome: 'interrupted', finishedAt: app.clock(), steps }).where(eq(applies.id, row.id));
+		app.log.warn('an interrupted apply was settled', { applyId: row.id, revision: row.revision });
+	}
+	await recordLive(app, roots);
+	await recordKept(app, roots);
+}
+
+/** The live revision has a row that says it was applied, also when a crash, or an older database, lost that. */
+async function recordLive(app: App, roots: PolicyRoots): Promise<void> {
+	const live = await readLive(app.host, roots);
+	if (live.kind !== 'ours' && live.kind !== 'edited') return;
+	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, live.number)).limit(1);
+	if (row?.directory === live.revision && row.appliedAt !== null) return;
+	const manifest = findManifest(join(roots.revisions, live.revision));
+	if (row === undefined && manifest !== undefined) {
+		await app.db.insert(revisions).values({
+			number: live.number,
+			hash: manifest.hash,
+			directory: live.revision,
+			actor: 'system',
+			actorName: 'Found on disk',
+			reason: 'This revision was live, but the panel had no record of it.',
+			createdAt: app.clock(),
+			appliedAt: null,
+			changeCount: 0,
+			bytes: 0
+		});
+	}
+	await markApplied(app, roots, live.number, live.revision);
+}
+
+async function recordKept(app: App, roots: PolicyRoots): Promise<void> {
+	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, 0)).limit(1);
+	if (row !== undefined) return;
+	const text = await app.host.files.readText(roots.before);
+	if (text !== undefined) await recordTakeOver(app, text, sha256(text));
+}
+

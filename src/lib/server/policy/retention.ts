@@ -1,0 +1,51 @@
+import { desc, eq, gt } from 'drizzle-orm';
+import { join } from 'node:path';
+import type { App } from '../app.ts';
+import { revisionsInUse } from './live.ts';
+import type { PolicyRoots } from './roots.ts';
+import { revisions } from './tables.ts';
+
+export interface Retention {
+	revisions: number;
+	ageMs: number;
+	bytes: number;
+	/** Kept whatever the other limits say. */
+	atLeast: number;
+}
+
+export const usualRetention: Retention = { revisions: 200, ageMs: 90 * 86_400_000, bytes: 5 * 1024 ** 3, atLeast: 3 };
+const leftoverAgeMs = 15 * 60_000;
+
+/** Removes old revisions, files first. The live one and the one before it always stay. Needs the lock. */
+export async function removeOldRevisions(app: App, roots: PolicyRoots, limits: Retention = usualRetention): Promise<void> {
+	const inUse = await revisionsInUse(app.host, roots);
+	const rows = await app.db.select().from(revisions).where(gt(revisions.number, 0)).orderBy(desc(revisions.number));
+	const applied = rows.filter(({ appliedAt }) => appliedAt !== null);
+	let bytes = 0;
+	for (const [index, row] of applied.entries()) {
+		bytes += row.bytes;
+		const isOld = index >= limits.revisions || (row.appliedAt ?? 0) < app.clock() - limits.ageMs || bytes > limits.bytes;
+		if (index < limits.atLeast || !isOld || inUse.has(row.directory)) continue;
+		await app.host.files.remove(join(roots.revisions, row.directory));
+		await app.host.faultPoint('retention.between');
+		await app.db.delete(revisions).where(eq(revisions.number, row.number));
+	}
+}
+
+/** What a stopped or failed apply left: revisions that never went live, staged lines, temporary files. Needs the lock. */
+export async function removeLeftovers(app: App, roots: PolicyRoots): Promise<void> {
+	const inUse = await revisionsInUse(app.host, roots);
+	const rows = await app.db.select().from(revisions);
+	const applied = new Set(rows.filter(({ appliedAt }) => appliedAt !== null).map(({ directory }) => directory));
+	for (const name of await app.host.files.list(roots.revisions)) {
+		if (!inUse.has(name) && !applied.has(name)) await removeIfOld(app, join(roots.revisions, name));
+	}
+	for (const name of await app.host.files.list(roots.policy)) {
+		if (/^init\.lua\.staged-\d+$|^\.init\.lua.*\.tmp$|^\..*\.json\..*\.tmp$/.test(name)) await removeIfOld(app, join(roots.policy, name));
+	}
+}
+
+async function removeIfOld(app: App, path: string): Promise<void> {
+	const state = await app.host.files.stat(path);
+	if (state !== undefined && state.modifiedAt < app.clock() - leftoverAgeMs) await app.host.files.remove(path);
+}

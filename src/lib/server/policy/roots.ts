@@ -1,0 +1,91 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../core/errors.ts';
+import type { Access, Owner } from '../host/files.ts';
+import type { Host } from '../host/host.ts';
+
+/** Where the policy lives: fixed paths below one root, never a path from the outside. */
+export interface PolicyRoots {
+	root: string;
+	etc: string;
+	policy: string;
+	revisions: string;
+	init: string;
+	/** The lines that were live before the present ones. */
+	previous: string;
+	/** The operator's own policy, kept when the panel took over. */
+	before: string;
+	custom: string;
+	dkim: string;
+	tls: string;
+	lock: string;
+	lockHolder: string;
+	refreshDue: string;
+	/** KumoMTA's packaged sample, to which a fresh installation's init.lua is equal. */
+	packaged: string;
+}
+
+export function policyRoots(kumomtaRoot: string): PolicyRoots {
+	const etc = join(kumomtaRoot, 'etc');
+	const policy = join(etc, 'policy');
+	return {
+		root: kumomtaRoot,
+		etc,
+		policy,
+		revisions: join(policy, 'revisions'),
+		init: join(policy, 'init.lua'),
+		previous: join(policy, 'init.lua.previous'),
+		before: join(policy, 'init.lua.before-kumomta-ui'),
+		custom: join(policy, 'custom.lua'),
+		dkim: join(etc, 'dkim'),
+		tls: join(etc, 'tls'),
+		lock: join(policy, '.apply.lock.sqlite'),
+		lockHolder: join(policy, '.apply.lock.holder.json'),
+		refreshDue: join(policy, '.refresh-due.json'),
+		packaged: join(kumomtaRoot, 'share/minimal-init.lua')
+	};
+}
+
+/** Owners and modes of policy.md 1; without root or without a user kumod (the sandbox) everything stays the process's own. */
+export interface PolicyAccess {
+	kumod: Owner | undefined;
+	directory: Access;
+	file: Access;
+	key: Access;
+}
+
+export function policyAccess(host: Host): PolicyAccess {
+	const kumod = host.uid() === 0 ? host.findUser('kumod') : undefined;
+	const shared = kumod && { uid: 0, gid: kumod.gid };
+	return {
+		kumod,
+		directory: { mode: 0o750, owner: shared },
+		file: { mode: 0o640, owner: shared },
+		key: { mode: 0o600, owner: kumod }
+	};
+}
+
+/**
+ * Makes the directories of the policy where they are missing and gives them their access.
+ * @throws UserError symbolic-link when one of them is a link: what lies behind it is not ours to write.
+ */
+export async function prepareRoots(host: Host, roots: PolicyRoots): Promise<void> {
+	assertNoLinks(roots);
+	const { directory } = policyAccess(host);
+	for (const path of [roots.root, roots.etc]) {
+		if ((await host.files.stat(path)) === undefined) await host.files.makeDirectory(path, { mode: 0o755 });
+	}
+	for (const path of [roots.policy, roots.revisions, roots.dkim]) await host.files.makeDirectory(path, directory);
+}
+
+export function assertNoLinks(roots: PolicyRoots): void {
+	for (const path of [roots.root, roots.etc, roots.policy, roots.revisions, roots.dkim, roots.tls]) {
+		if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+			throw new UserError(
+				'PRECONDITION_FAILED',
+				`${path} is a symbolic link. Nothing was written. Put a directory in its place, or set KUMOMTA_ROOT to where it leads.`,
+				{ reason: 'symbolic-link' }
+			);
+		}
+	}
+}

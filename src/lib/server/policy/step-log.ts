@@ -1,0 +1,43 @@
+import { UserError } from '../core/errors.ts';
+import type { StepResult } from './step-result.ts';
+import type { ApplyStep } from './steps.ts';
+
+/** The steps of one apply as they happen; every change is told, so that a page can follow. */
+export interface StepLog {
+	steps: ApplyStep[];
+	/** Runs one step; its status and output become the record's. What it throws is recorded as failed and thrown on. */
+	run<T>(name: ApplyStep['name'], work: () => Promise<StepResult & { value: T }>): Promise<T>;
+	/** Records a step that was measured elsewhere. */
+	add(step: ApplyStep): Promise<void>;
+}
+
+const maxOutput = 20_000;
+
+export function createStepLog(clock: () => number, changed: (steps: ApplyStep[]) => Promise<void>): StepLog {
+	const steps: ApplyStep[] = [];
+	return {
+		steps,
+		async run(name, work) {
+			const startedAt = clock();
+			const step: ApplyStep = { name, status: 'running', durationMs: 0, output: '' };
+			steps.push(step);
+			await changed(steps);
+			try {
+				const { value, status, output } = await work();
+				Object.assign(step, { status, output: output.slice(0, maxOutput) });
+				return value;
+			} catch (error) {
+				const output = error instanceof UserError ? error.message : 'Something went wrong inside the panel; its log says what.';
+				Object.assign(step, { status: 'failed', output });
+				throw error;
+			} finally {
+				step.durationMs = Math.max(0, clock() - startedAt);
+				await changed(steps);
+			}
+		},
+		async add(step) {
+			steps.push({ ...step, output: step.output.slice(0, maxOutput) });
+			await changed(steps);
+		}
+	};
+}
