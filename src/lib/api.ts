@@ -18,7 +18,9 @@ const leaveWhenSignedOut: TRPCLink<AppRouter> =
 			next(op).subscribe({
 				next: (value) => observer.next(value),
 				error: (error) => {
-					if (error.data?.code === 'UNAUTHORIZED' && session.current !== null) {
+					const data = error.data as ErrorData | null | undefined;
+					// A wrong password is UNAUTHORIZED too: only this reason means that the session has ended.
+					if (data?.reason === 'not-signed-in' && session.current !== null) {
 						session.forget();
 						void goto(loginPath(new URL(location.href)));
 					}
