@@ -1,6 +1,7 @@
 import type { App } from './app.ts';
 import { auditRouter } from './audit/router.ts';
 import { authRouter } from './auth/router.ts';
+import { bouncesRouter } from './bounces/router.ts';
 import { createGate } from './gate.ts';
 import { dkimRouter } from './dkim/router.ts';
 import { domainsRouter } from './domains/router.ts';
@@ -19,6 +20,7 @@ export const appRouter = router({
 	domains: domainsRouter,
 	dkim: dkimRouter,
 	senders: sendersRouter,
+	bounces: bouncesRouter,
 	audit: auditRouter
 });
 

@@ -30,7 +30,9 @@ const retryIntervalSeconds = z.int().min(1, 'At least 1 second.').max(604_800, '
 /** How long a message may wait before it is given up. */
 const maxAgeSeconds = z.int().min(60, 'At least 60 seconds.').max(2_592_000, 'At most 30 days.').nullable().optional();
 
-export const listSenders = z.strictObject({ ...listInput(['address', 'createdAt']), domainId: itemId.optional() });
+export const listSenders = z
+	.strictObject({ ...listInput(['address', 'createdAt']), domainId: itemId.optional() })
+	.prefault({});
 
 export const createSender = z.strictObject({
 	domainId: itemId,

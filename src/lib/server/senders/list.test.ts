@@ -113,7 +113,7 @@ describe('plans at 100,000 rows', () => {
 		const plans: string[][] = [];
 		for (const { sql, args } of statements) {
 			const plan = await original({ sql: `explain query plan ${sql}`, args } as never);
-			plans.push(plan.rows.map((row) => (row['detail'] as string)));
+			plans.push(plan.rows.map((row) => row['detail'] as string));
 		}
 		return plans;
 	}

@@ -6,7 +6,7 @@ import { nextVersion } from '../core/columns.ts';
 import type { DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError, versionMoved, withConstraint } from '../core/errors.ts';
 import { displayAddress, given } from '../core/inputs.ts';
-import { follows, listPage, matchesIndexed, ordered } from '../core/paging.ts';
+import { follows, listPage, searchIndexed, ordered } from '../core/paging.ts';
 import type { Page } from '../core/paging.ts';
 import { domains } from '../domains/tables.ts';
 import { pools } from '../pools/tables.ts';
@@ -40,14 +40,16 @@ export async function listSenders(
 ): Promise<Page<SenderItem>> {
 	const { by, dir } = input.sort ?? { by: 'address', dir: 'asc' };
 	const column = by === 'address' ? senders.address : senders.createdAt;
-	const where = and(
-		input.domainId === undefined ? undefined : eq(senders.domainId, input.domainId),
-		matchesIndexed(input.search, { column: senders.address, seq: senders.seq, index: 'senders_search' })
-	);
+	const found = await searchIndexed(db, input.search, {
+		column: senders.address,
+		seq: senders.seq,
+		index: 'senders_search'
+	});
+	const where = and(input.domainId === undefined ? undefined : eq(senders.domainId, input.domainId), found.where);
 	const page = await listPage<Row>(input, {
 		binding: input.domainId ?? null,
 		key: (row) => [row[by], row.seq],
-		count: () => db.$count(senders, where),
+		count: async () => (input.domainId === undefined ? found.hits : undefined) ?? db.$count(senders, where),
 		read: (after, limit) =>
 			readRows(db)
 				.where(and(where, follows(column, senders.seq, dir, after)))

@@ -1,0 +1,48 @@
+import { Bcrypt } from 'oslo/password';
+import { UserError } from './errors.ts';
+import type { Secret } from './secret.ts';
+
+/** bcrypt reads 72 bytes and silently ignores the rest: a longer password is refused, never cut. */
+export const maxPasswordBytes = 72;
+
+/** How long a password is to bcrypt, which reads its NFKC form as UTF-8. */
+export const passwordBytes = (password: Secret) => Buffer.byteLength(password.open().normalize('NFKC'));
+
+/**
+ * Hashes off the event loop, `$2y$` format; each step of the cost doubles the time.
+ * @throws UserError TOO_MANY_REQUESTS when more wait than the machine can work off soon.
+ */
+export function hashBcrypt(password: Secret, cost: number): Promise<string> {
+	return turn(() => new Bcrypt({ cost }).hash(password.open()));
+}
+
+/** Verifies off the event loop, at the hash's own cost. A password beyond 72 bytes takes as long and is wrong. */
+export async function verifyBcrypt(hash: string, password: Secret): Promise<boolean> {
+	const matches = await turn(() => new Bcrypt().verify(hash, password.open()));
+	return matches && passwordBytes(password) <= maxPasswordBytes;
+}
+
+const atOnce = 2;
+const mayWait = 32;
+const waiting: (() => void)[] = [];
+let busy = 0;
+
+/** Two cores hash two passwords at a time; the rest wait, and a crowd is sent away. */
+async function turn<T>(work: () => Promise<T>): Promise<T> {
+	if (busy >= atOnce) {
+		if (waiting.length >= mayWait)
+			throw new UserError(
+				'TOO_MANY_REQUESTS',
+				'Too many passwords are being checked at this moment. Nothing was changed. Try again in a few seconds.',
+				{ reason: 'busy', retryAfterMs: 5000 }
+			);
+		await new Promise<void>((resolve) => waiting.push(resolve));
+	}
+	busy += 1;
+	try {
+		return await work();
+	} finally {
+		busy -= 1;
+		waiting.shift()?.();
+	}
+}
