@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { z } from 'zod';
+import type { DbOrTransaction } from './database.ts';
 import { UserError } from './errors.ts';
 
 /** The input of every list: `sorts` are the columns an operator may sort by, the first is the default. */
@@ -111,19 +112,29 @@ export function ordered(column: AnySQLiteColumn | SQL, tie: AnySQLiteColumn, dir
 	return dir === 'asc' ? [sql`${column} asc`, sql`${tie} asc`] : [sql`${column} desc`, sql`${tie} desc`];
 }
 
+/** More hits than this lie everywhere: then walking the list in its order meets a page of them sooner than the index. */
+const commonHits = 2000;
+
 /**
- * Search as api.md says: one or two characters match as a prefix (a range of the index), more as a substring through the
- * trigram index `<table>_search`, whose rowid is `seq`.
+ * Search as the contract says: one or two characters match as a prefix (a range of the column's index), more as a
+ * substring through the trigram index `<table>_search`, whose rowid is `seq`. `hits` is their number in the whole table
+ * where that is known; `where` is undefined without a search.
  */
-export function matchesIndexed(
+export async function searchIndexed(
+	db: DbOrTransaction,
 	search: string | undefined,
 	{ column, seq, index }: { column: AnySQLiteColumn; seq: AnySQLiteColumn; index: 'domains_search' | 'senders_search' }
-): SQL | undefined {
+): Promise<{ where?: SQL; hits?: number }> {
 	const text = search?.trim().toLowerCase();
-	if (!text) return undefined;
-	if ([...text].length < 3) return sql`${column} >= ${text} and ${column} < ${text + '\u{10ffff}'}`;
-	const phrase = `"${text.replaceAll('"', '""')}"`;
-	return sql`${seq} in (select rowid from ${sql.identifier(index)} where ${sql.identifier(index)} match ${phrase})`;
+	if (!text) return {};
+	if ([...text].length < 3) return { where: sql`${column} >= ${text} and ${column} < ${text + '\u{10ffff}'}` };
+	const matching = sql`${sql.identifier(index)} where ${sql.identifier(index)} match ${`"${text.replaceAll('"', '""')}"`}`;
+	const counted = await db.get<{ hits: number }>(sql`select count(*) as hits from ${matching}`);
+	const hits = counted.hits;
+	return {
+		hits,
+		where: hits > commonHits ? sql`instr(${column}, ${text}) > 0` : sql`${seq} in (select rowid from ${matching})`
+	};
 }
 
 /** The same rule for small tables, by LIKE over one or more columns. */

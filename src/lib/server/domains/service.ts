@@ -5,7 +5,7 @@ import { bounceAccounts } from '../bounces/tables.ts';
 import type { Db, DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError, versionMoved, withConstraint } from '../core/errors.ts';
 import { given, normaliseHost } from '../core/inputs.ts';
-import { follows, listPage, matchesIndexed, ordered } from '../core/paging.ts';
+import { follows, listPage, searchIndexed, ordered } from '../core/paging.ts';
 import { spooledForMs } from '../pools/service.ts';
 import { pools } from '../pools/tables.ts';
 import { removedSenders, senders } from '../senders/tables.ts';
@@ -24,16 +24,20 @@ const sortColumns = { name: domains.name, createdAt: domains.createdAt };
 export async function listDomains(db: Db, input: z.infer<typeof inputs.listDomains>) {
 	const { by, dir } = input.sort ?? { by: 'name', dir: 'asc' };
 	const column = sortColumns[by];
-	const where = matchesIndexed(input.search, { column: domains.name, seq: domains.seq, index: 'domains_search' });
+	const found = await searchIndexed(db, input.search, {
+		column: domains.name,
+		seq: domains.seq,
+		index: 'domains_search'
+	});
 	const page = await listPage<Row>(input, {
 		binding: null,
 		key: (row) => [row[by], row.seq],
-		count: () => db.$count(domains, where),
+		count: async () => found.hits ?? db.$count(domains, found.where),
 		read: (after, limit) =>
 			db
 				.select()
 				.from(domains)
-				.where(and(where, follows(column, domains.seq, dir, after)))
+				.where(and(found.where, follows(column, domains.seq, dir, after)))
 				.orderBy(...ordered(column, domains.seq, dir))
 				.limit(limit)
 	});
