@@ -6,6 +6,8 @@ import type { Job } from './core/schedule.ts';
 import { removeOldTombstones } from './senders/service.ts';
 import { makeRequestedKeys } from './dkim/make-requested-keys.ts';
 import { endRetirements } from './dkim/service.ts';
+import { recoverApplies } from './policy/recover.ts';
+import { refreshAgain } from './policy/refresh-again.ts';
 import { removeEndedPoolNames } from './pools/service.ts';
 
 const minute = 60_000;
@@ -18,5 +20,7 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'audit.remove-old-entries', everyMs: 60 * minute, run: () => removeOldEntries(app) },
 	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },
 	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },
+	{ name: 'policy.recover', everyMs: minute, run: () => recoverApplies(app) },
+	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
 	{ name: 'pools.remove-ended-names', everyMs: 60 * minute, run: () => removeEndedPoolNames(app) }
 ];

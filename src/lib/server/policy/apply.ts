@@ -184,7 +184,7 @@ async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes):
 		live,
 		directoryHash: compiled.manifest.directoryHash,
 		write: (directory, linkDirectoryFrom) => compiled.writeTo(directory, { revision: name, linkDirectoryFrom }),
-		privateKeys: (ids) => privateKeysOf(app, ids)
+		privateKeys: (keys) => privateKeysOf(app, keys)
 	});
 	if (outcome === 'failed') return outcome;
 	await run.steps.run('record', () => record(run, outcome));

@@ -4,6 +4,7 @@ import type { Credential } from '../kumod/http.ts';
 import type { Host } from '../host/host.ts';
 import { listenersOf } from './listeners.ts';
 import type { Live } from './live.ts';
+import type { RevisionKey } from './directory.ts';
 import { findManifest } from './drift.ts';
 import { join } from 'node:path';
 import { probeKumod, readLoads } from './probe.ts';
@@ -40,7 +41,7 @@ export interface RevisionToApply {
 	/** What was live when the apply looked. */
 	live: Live;
 	write(directory: string, linkDirectoryFrom: string | null): Promise<unknown>;
-	privateKeys(ids: string[]): Promise<Map<string, Secret>>;
+	privateKeys(keys: RevisionKey[]): Promise<Map<string, Secret>>;
 	directoryHash: string;
 }
 

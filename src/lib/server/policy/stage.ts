@@ -21,7 +21,7 @@ export interface Staging {
 	/** The live revision, when its directory.sqlite has the same data. */
 	sameData: Manifest | undefined;
 	/** PKCS#8 PEM of keys by id, for those whose file is missing. */
-	privateKeys(ids: string[]): Promise<Map<string, Secret>>;
+	privateKeys(keys: RevisionKey[]): Promise<Map<string, Secret>>;
 }
 
 export interface Staged {
@@ -104,7 +104,7 @@ async function writeKeys(staging: Staging, keys: RevisionKey[]): Promise<number>
 	if (keys.length === 0) return 0;
 	const { host, roots } = staging;
 	const access = policyAccess(host);
-	const privateKeys = await staging.privateKeys(keys.map(({ id }) => id));
+	const privateKeys = await staging.privateKeys(keys);
 	for (const key of keys) {
 		const pem = privateKeys.get(key.id);
 		if (pem === undefined) throw keyProblem(roots, key, 'its file is missing and the panel no longer has the key');

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { itemId, line } from '../core/inputs.ts';
+import { listInput, pageOf } from '../core/paging.ts';
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'This is not a SHA-256 in lower-case hex.');
+const number = z.int().min(0);
+
+const wishes = {
+	reason: line(500).optional(),
+	takeOver: hash.optional(),
+	overwriteDrift: z.boolean().optional(),
+	dropping: z.array(itemId).max(1000).optional()
+};
+
+export const applyPolicy = z.strictObject({ expectedHash: hash, ...wishes });
+export const restore = z.strictObject({ number, ...wishes });
+export const byApplyId = z.strictObject({ applyId: itemId });
+export const byNumber = z.strictObject({ number });
+export const listRevisions = z.strictObject(listInput(['number'])).default({ limit: 50 });
+export const listChanges = z
+	.strictObject({
+		/** Revision numbers; absent: the live one, and what an apply would make now. */
+		from: number.optional(),
+		to: number.optional(),
+		cursor: z.string().max(1000).optional(),
+		limit: z.int().min(1).max(200).default(100)
+	})
+	.default({ limit: 100 });
+
+const drift = z.object({ path: z.string(), what: z.enum(['changed', 'missing']) });
+const problem = z.object({
+	severity: z.enum(['error', 'warning']),
+	scope: z.enum(['node', 'source', 'pool', 'domain', 'sender', 'bounce-account']),
+	id: z.string().optional(),
+	subject: z.string().optional(),
+	field: z.string().optional(),
+	code: z.string(),
+	message: z.string(),
+	blocks: z.boolean()
+});
+const problemCounts = z.object({ errors: z.int(), warnings: z.int(), blocking: z.int() });
+const changeCounts = z.object({ added: z.int(), removed: z.int(), changed: z.int(), total: z.int() });
+const file = z.object({ path: z.string(), bytes: z.int(), sha256: z.string(), content: z.string().nullable() });
+const outcome = z.enum(['running', 'applied', 'unchanged', 'refused', 'failed', 'reverted', 'interrupted']);
+const step = z.object({
+	name: z.enum(['snapshot', 'render', 'check', 'stage', 'validate', 'swap', 'refresh', 'probe', 'record', 'revert']),
+	status: z.enum(['ok', 'failed', 'skipped', 'running']),
+	durationMs: z.int(),
+	output: z.string()
+});
+
+export const statusAnswer = z.object({
+	liveRevision: z.int().nullable(),
+	liveHash: z.string().nullable(),
+	liveAppliedAt: z.int().nullable(),
+	/** Null while it is being computed, or when the settings cannot be read. */
+	pendingHash: z.string().nullable(),
+	dirty: z.boolean(),
+	/** How many differences an apply would make live. */
+	changes: z.int(),
+	problems: problemCounts.nullable(),
+	drift: z.array(drift),
+	/** A live policy that the panel did not write; `mayReplace`: it is KumoMTA's own sample. */
+	foreign: z.object({ sha256: z.string(), mayReplace: z.boolean() }).nullable(),
+	/** The apply that runs now. */
+	runningApplyId: z.string().nullable(),
+	kumomta: z.object({ isInstalled: z.boolean(), root: z.string() }),
+	computing: z.boolean().optional()
+});
+
+export const previewAnswer = z.object({
+	hash: z.string(),
+	files: z.array(file),
+	/** The most urgent 500; `problemCounts` counts all. */
+	problems: z.array(problem),
+	problemCounts,
+	changes: changeCounts,
+	/** What KumoMTA reads at start only changes: it is restarted. */
+	needsRestart: z.boolean()
+});
+
+const change = z.object({
+	scope: z.enum(['setting', 'program', 'source', 'pool', 'domain', 'sender', 'bounce-account', 'queue']),
+	kind: z.enum(['added', 'removed', 'changed']),
+	id: z.string().optional(),
+	subject: z.string(),
+	text: z.string()
+});
+export const changesAnswer = z.object({ ...pageOf(change).shape, counts: changeCounts });
+
+export const applyAnswer = z.object({
+	applyId: z.string(),
+	revision: z.int().nullable(),
+	outcome,
+	steps: z.array(step)
+});
+
+export const progressAnswer = z.object({
+	...applyAnswer.shape,
+	hash: z.string(),
+	previousRevision: z.int().nullable(),
+	actor: z.string(),
+	actorName: z.string(),
+	reason: z.string().nullable(),
+	startedAt: z.int(),
+	finishedAt: z.int().nullable()
+});
+
+const revisionItem = z.object({
+	number: z.int(),
+	hash: z.string(),
+	actor: z.string(),
+	actorName: z.string(),
+	reason: z.string().nullable(),
+	createdAt: z.int(),
+	/** Null: it never went live. */
+	appliedAt: z.int().nullable(),
+	changeCount: z.int(),
+	bytes: z.int(),
+	isLive: z.boolean(),
+	/** Its files are still there. */
+	canRestore: z.boolean()
+});
+export const revisionsPage = pageOf(revisionItem);
+export const revisionAnswer = z.object({
+	...revisionItem.shape,
+	files: z.array(file),
+	/** Every try to make it live, the last one first. */
+	applies: z.array(progressAnswer)
+});

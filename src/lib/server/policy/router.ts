@@ -1,0 +1,39 @@
+import { nothing } from '../core/inputs.ts';
+import { reader, router, writer } from '../core/trpc.ts';
+import { applyPending, restoreRevision } from './apply.ts';
+import { getRevision, listRevisions } from './history.ts';
+import * as inputs from './inputs.ts';
+import { restoreKept, revertApply } from './revert.ts';
+import * as service from './service.ts';
+
+export const policyRouter = router({
+	status: reader.input(nothing).output(inputs.statusAnswer).query(({ ctx }) => service.getStatus(ctx.app)),
+	preview: reader.input(nothing).output(inputs.previewAnswer).query(({ ctx }) => service.getPreview(ctx.app)),
+	changes: reader
+		.input(inputs.listChanges)
+		.output(inputs.changesAnswer)
+		.query(({ ctx, input }) => service.listChanges(ctx.app, input)),
+	apply: writer(inputs.applyPolicy)
+		.output(inputs.applyAnswer)
+		.mutation(({ ctx, input }) => applyPending(ctx.app, ctx.caller, input)),
+	progress: reader
+		.input(inputs.byApplyId)
+		.output(inputs.progressAnswer)
+		.query(({ ctx, input }) => service.getProgress(ctx.app, input)),
+	revert: writer(inputs.byApplyId)
+		.output(inputs.applyAnswer)
+		.mutation(({ ctx, input }) => revertApply(ctx.app, ctx.caller, input)),
+	revisions: reader
+		.input(inputs.listRevisions)
+		.output(inputs.revisionsPage)
+		.query(({ ctx, input }) => listRevisions(ctx.app, input)),
+	revision: reader
+		.input(inputs.byNumber)
+		.output(inputs.revisionAnswer)
+		.query(({ ctx, input }) => getRevision(ctx.app, input)),
+	restore: writer(inputs.restore)
+		.output(inputs.applyAnswer)
+		.mutation(({ ctx, input }) =>
+			input.number === 0 ? restoreKept(ctx.app, ctx.caller) : restoreRevision(ctx.app, ctx.caller, input)
+		)
+});

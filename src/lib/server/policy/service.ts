@@ -1,0 +1,134 @@
+import { desc, eq } from 'drizzle-orm';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { App } from '../app.ts';
+import { notFound, UserError } from '../core/errors.ts';
+import { findApply } from './apply-record.ts';
+import type { ApplyRow } from './apply-record.ts';
+import { revisionGone } from './apply.ts';
+import { comparePolicies, compilePolicy, pendingPolicy } from './compile.ts';
+import type { Compiled } from './compile.ts';
+import type { ChangePage } from './changes.ts';
+import { findDrift, findManifest } from './drift.ts';
+import type * as inputs from './inputs.ts';
+import { readLive } from './live.ts';
+import type { Live } from './live.ts';
+import { compileRequest } from './pending.ts';
+import { manifestOf } from './pipeline.ts';
+import { assertNoLinks, policyRoots } from './roots.ts';
+import { applies, revisions } from './tables.ts';
+
+type Status = z.infer<typeof inputs.statusAnswer>;
+type Preview = z.infer<typeof inputs.previewAnswer>;
+
+/** What is live, what would be applied, and how they differ. Answers at once; `computing` while the difference is made. */
+export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status> {
+	const roots = policyRoots(app.env.kumomtaRoot);
+	assertNoLinks(roots);
+	const live = await readLive(app.host, roots);
+	const manifest = manifestOf(roots, live);
+	const liveRevision = await liveNumber(app, live);
+	const [row] = liveRevision === null ? [] : await app.db.select().from(revisions).where(eq(revisions.number, liveRevision)).limit(1);
+	const [running] = await app.db.select({ id: applies.id }).from(applies).where(eq(applies.outcome, 'running')).limit(1);
+	const isForeign = live.kind === 'foreign' || live.kind === 'packaged';
+	return {
+		liveRevision,
+		liveHash: manifest?.hash ?? null,
+		liveAppliedAt: row?.appliedAt ?? null,
+		...(await pendingPart(app, live, manifest?.hash, waitMs)),
+		drift: await findDrift(app.host, roots, live),
+		foreign: isForeign ? { sha256: live.sha256, mayReplace: live.kind === 'packaged' } : null,
+		runningApplyId: running?.id ?? null,
+		kumomta: { isInstalled: app.env.kumodBin !== undefined, root: app.env.kumomtaRoot }
+	};
+}
+
+/** Revision 0 is live again when the kept policy was put back. */
+async function liveNumber(app: App, live: Live): Promise<number | null> {
+	if ('number' in live) return live.number;
+	if (live.kind === 'absent') return null;
+	const [kept] = await app.db.select().from(revisions).where(eq(revisions.number, 0)).limit(1);
+	return kept?.hash === live.sha256 ? 0 : null;
+}
+
+async function pendingPart(app: App, live: Live, liveHash: string | undefined, waitMs: number) {
+	let pending: Compiled | null;
+	try {
+		pending = await pendingPolicy(app, await compileRequest(app, live), { waitMs });
+	} catch (error) {
+		if (!(error instanceof UserError)) throw error;
+		return { pendingHash: null, dirty: true, changes: 0, problems: { errors: 1, warnings: 0, blocking: 1 } };
+	}
+	if (pending === null) return { pendingHash: null, dirty: false, changes: 0, problems: null, computing: true };
+	const { hash, changes, problemCounts } = pending;
+	pending.release();
+	return { pendingHash: hash, dirty: hash !== liveHash, changes: changes.total, problems: problemCounts };
+}
+
+export async function getPreview(app: App): Promise<Preview> {
+	const pending = await waitForPending(app);
+	try {
+		const { hash, problems, problemCounts, changes, needsRestart } = pending;
+		return { hash, problems, problemCounts, changes, needsRestart, files: await pending.previewFiles() };
+	} finally {
+		pending.release();
+	}
+}
+
+async function waitForPending(app: App): Promise<Compiled> {
+	const live = await readLive(app.host, policyRoots(app.env.kumomtaRoot));
+	const pending = await pendingPolicy(app, await compileRequest(app, live), { waitMs: 60_000 });
+	if (pending !== null) return pending;
+	throw new UserError(
+		'TIMEOUT',
+		'The pending policy was not ready after a minute. Nothing was changed. It is still being made: try again.',
+		{ reason: 'still-computing' }
+	);
+}
+
+/** Differences in words, paged. Without numbers: from the live revision to what an apply would make. */
+export async function listChanges(
+	app: App,
+	{ from, to, cursor, limit }: z.infer<typeof inputs.listChanges>
+): Promise<ChangePage> {
+	const page = { cursor, limit };
+	if (to !== undefined) {
+		const was = from === undefined || from === 0 ? null : await directoryOf(app, from);
+		return comparePolicies(app, was, await directoryOf(app, to), page);
+	}
+	const pending = from === undefined ? await waitForPending(app) : await compareWithPending(app, from);
+	try {
+		return await pending.changesPage(page);
+	} finally {
+		pending.release();
+	}
+}
+
+async function compareWithPending(app: App, from: number): Promise<Compiled> {
+	const live = await readLive(app.host, policyRoots(app.env.kumomtaRoot));
+	const was = from === 0 ? null : await directoryOf(app, from);
+	return compilePolicy(app, { ...(await compileRequest(app, live)), live: was });
+}
+
+/** The directory of a revision whose files are there. @throws UserError no-such-revision */
+async function directoryOf(app: App, number: number): Promise<string> {
+	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, number)).limit(1);
+	if (row === undefined || row.directory === '') throw revisionGone(number);
+	const directory = join(policyRoots(app.env.kumomtaRoot).revisions, row.directory);
+	if (findManifest(directory) === undefined) throw revisionGone(number);
+	return directory;
+}
+
+export async function getProgress(app: App, { applyId }: { applyId: string }) {
+	const row = await findApply(app, applyId);
+	if (row === undefined) throw notFound('apply');
+	return progressOf(row);
+}
+
+export function progressOf({ id, ...row }: ApplyRow) {
+	return { applyId: id, ...row };
+}
+
+export function listApplies(app: App, number: number): Promise<ApplyRow[]> {
+	return app.db.select().from(applies).where(eq(applies.revision, number)).orderBy(desc(applies.startedAt)).limit(20);
+}
