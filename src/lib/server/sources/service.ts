@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { App } from '../app.ts';
 import type { DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError, versionMoved, withConstraint } from '../core/errors.ts';
-import { canonicalAddress, displayHost, given } from '../core/inputs.ts';
+import { canonicalAddress, displayHost, given, normaliseHost } from '../core/inputs.ts';
 import { follows, listPage, matchesText, ordered } from '../core/paging.ts';
 import { poolSources, pools } from '../pools/tables.ts';
 import { addressesOf } from './address-range.ts';
@@ -52,7 +52,7 @@ export async function createSource(app: App, input: z.infer<typeof createInput>)
 		if (!Array.isArray(addresses)) throw new Error('The network was not checked before it came here.');
 		const range = addresses.map((each, index) => ({
 			address: each,
-			ehloDomain: ehloPattern.replace('{n}', String(index + 1))
+			ehloDomain: numberedName(ehloPattern, index + 1)
 		}));
 		return { items: await insert(app, range, 'cidr') };
 	}
@@ -61,6 +61,12 @@ export async function createSource(app: App, input: z.infer<typeof createInput>)
 	const [item] = await insert(app, [{ address, ehloDomain, name, publicAddress }], 'address');
 	if (item === undefined) throw new Error('The source was not stored.');
 	return item;
+}
+
+function numberedName(pattern: string, number: number): string {
+	const name = normaliseHost(pattern.replace('{n}', String(number)));
+	if (name === undefined) throw new Error('The pattern was not checked before it came here.');
+	return name;
 }
 
 interface NewSource {
