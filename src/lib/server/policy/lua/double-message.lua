@@ -1,0 +1,211 @@
+--[[ Connections, envelope addresses and messages of the double. ]]
+DOUBLE.connections, DOUBLE.messages = {}, {}
+
+--- Queue names are made of these: they must be strings.
+local NAMING = { queue = true, tenant = true, campaign = true, routing_domain = true }
+
+local function meta_of(store)
+	local meta = {}
+	for key, value in pairs(store) do
+		meta[key] = value
+	end
+	return meta
+end
+
+function DOUBLE.address(text)
+	local user, domain = text:match '^(.*)@([^@]*)$'
+	return DOUBLE.userdata('EnvelopeAddress', {
+		email = text,
+		user = user or text,
+		domain = domain or '',
+		params = { email = text }
+	}, {
+		__tostring = function()
+			return text
+		end
+	})
+end
+
+function DOUBLE.new_connection(meta)
+	local connection = { meta = meta_of(meta) }
+	connection.userdata = DOUBLE.userdata('ConnectionMetaData', {
+		get_meta = function(_, name)
+			return connection.meta[name]
+		end,
+		set_meta = function(_, name, value)
+			connection.meta[name] = value
+		end
+	})
+	table.insert(DOUBLE.connections, connection)
+	return #DOUBLE.connections
+end
+
+local function headers_of(message, name)
+	local found = {}
+	for _, header in ipairs(message.headers) do
+		if header.name:lower() == name:lower() then
+			table.insert(found, header.value)
+		end
+	end
+	return found
+end
+
+--- Accessors raise unless the header is one simple address.
+local function header_address(message, name)
+	local first = headers_of(message, name)[1]
+	if not first then
+		return nil
+	end
+	local parsed = HOST.parse_addresses(DOUBLE.hex(first))
+	if parsed.problem then
+		error('failed to parse header ' .. name .. ': ' .. parsed.problem, 0)
+	end
+	local function field(key)
+		return {
+			getter = function()
+				if parsed.count == 0 then
+					error('no addresses', 0)
+				elseif parsed.count > 1 then
+					error('is not a simple single address', 0)
+				elseif parsed.is_group then
+					error('is not a simple address', 0)
+				end
+				return DOUBLE.unhex(parsed[key])
+			end
+		}
+	end
+	return DOUBLE.userdata('HeaderAddressList', { user = field 'user', domain = field 'domain', email = field 'email' })
+end
+
+local function unsigned(message)
+	if #message.signatures > 0 then
+		error('a header was edited after DKIM signing: the signature is broken', 3)
+	end
+end
+
+local function methods_of(message)
+	local methods = { params = {} }
+	function methods.id()
+		return message.id
+	end
+	function methods.get_meta(_, name)
+		return message.meta[name]
+	end
+	function methods.set_meta(_, name, value)
+		if NAMING[name] and type(value) ~= 'string' then
+			error('meta ' .. name .. ' must be a string', 2)
+		end
+		message.meta[name] = value
+	end
+	function methods.sender()
+		return DOUBLE.address(message.sender)
+	end
+	function methods.recipient_list()
+		local list = {}
+		for index, recipient in ipairs(message.recipients) do
+			list[index] = DOUBLE.address(recipient)
+		end
+		return list
+	end
+	function methods.recipient()
+		local list = methods.recipient_list()
+		return #list == 1 and list[1] or list
+	end
+	function methods.get_all_named_header_values(_, name)
+		return headers_of(message, name)
+	end
+	function methods.get_first_named_header_value(_, name)
+		return headers_of(message, name)[1]
+	end
+	function methods.from_header()
+		return header_address(message, 'From')
+	end
+	function methods.remove_all_named_headers(_, name)
+		unsigned(message)
+		local kept = {}
+		for _, header in ipairs(message.headers) do
+			if header.name:lower() ~= name:lower() then
+				table.insert(kept, header)
+			end
+		end
+		message.headers = kept
+	end
+	function methods.prepend_header(_, name, value)
+		unsigned(message)
+		table.insert(message.headers, 1, { name = name, value = value })
+	end
+	function methods.append_header(_, name, value)
+		unsigned(message)
+		table.insert(message.headers, { name = name, value = value })
+	end
+	function methods.parse_rfc3464()
+		return HOST.report_kind(DOUBLE.hex(headers_of(message, 'Content-Type')[1] or '')) == 'delivery-status' and {} or nil
+	end
+	function methods.parse_rfc5965()
+		return HOST.report_kind(DOUBLE.hex(headers_of(message, 'Content-Type')[1] or '')) == 'feedback-report' and {} or nil
+	end
+	function methods.dkim_sign(_, signer)
+		local params = DOUBLE.inside(signer, 'Signer').params
+		if not HOST.is_readable(params.key) then
+			error('failed to read DKIM key ' .. params.key, 0)
+		end
+		table.insert(message.signatures, { domain = params.domain, selector = params.selector, key = params.key })
+	end
+	return methods
+end
+
+--- @param given sender and recipients and headers as hex, meta as plain data
+function DOUBLE.new_message(given)
+	local message = {
+		id = given.id or ('%032x'):format(#DOUBLE.messages + 1),
+		sender = DOUBLE.unhex(given.sender),
+		recipients = {},
+		headers = {},
+		meta = meta_of(given.meta or {}),
+		signatures = {},
+		delays = 0
+	}
+	for index, recipient in ipairs(given.recipients) do
+		message.recipients[index] = DOUBLE.unhex(recipient)
+	end
+	for index, header in ipairs(given.headers) do
+		message.headers[index] = { name = DOUBLE.unhex(header[1]), value = DOUBLE.unhex(header[2]) }
+	end
+	local fields = methods_of(message)
+	fields.params = message
+	message.userdata = DOUBLE.userdata('Message', fields)
+	table.insert(DOUBLE.messages, message)
+	return #DOUBLE.messages
+end
+
+--- One message per recipient, as KumoMTA splits a transaction.
+function DOUBLE.split(index, recipient)
+	local base = DOUBLE.messages[index]
+	local headers = {}
+	for position, header in ipairs(base.headers) do
+		headers[position] = { DOUBLE.hex(header.name), DOUBLE.hex(header.value) }
+	end
+	local copy = DOUBLE.new_message {
+		sender = DOUBLE.hex(base.sender),
+		recipients = { recipient },
+		headers = headers,
+		meta = base.meta
+	}
+	DOUBLE.messages[copy].signatures = base.signatures
+	return copy
+end
+
+function DOUBLE.view_message(index)
+	local message = DOUBLE.messages[index]
+	local headers = {}
+	for position, header in ipairs(message.headers) do
+		headers[position] = { DOUBLE.hex(header.name), DOUBLE.hex(header.value) }
+	end
+	return {
+		id = message.id,
+		meta = message.meta,
+		signatures = message.signatures,
+		headers = headers,
+		delays = message.delays
+	}
+end

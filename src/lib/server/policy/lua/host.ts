@@ -1,0 +1,128 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { parse } from 'smol-toml';
+import { parseAddressList } from './address-list.ts';
+import { isNetwork } from './network.ts';
+
+/** What the double may be told about the world outside. */
+export interface World {
+	/** KumoMTA's version; default 2026.03.04. */
+	version?: string;
+	/** Destination domains that have MX records; default all. */
+	hasMx?: (domain: string) => boolean;
+	/** The provider that shaping data names for a destination. */
+	provider?: (domain: string) => string | undefined;
+}
+
+export const toHex = (text: string) => Buffer.from(text, 'utf8').toString('hex');
+export const fromHex = (hex: string) => Buffer.from(hex, 'hex').toString('utf8');
+
+export type Header = [name: string, value: string];
+
+/** Unfolded header fields of a message; what follows the first empty line is its body. */
+export function parseHeaders(raw: string): Header[] {
+	const head = raw.split(/\r?\n\r?\n/, 1)[0] ?? '';
+	const fields = head.replace(/\r?\n(?=[ \t])/g, '').split(/\r?\n/);
+	return fields.flatMap((field): Header[] => {
+		const colon = field.indexOf(':');
+		return colon < 1 ? [] : [[field.slice(0, colon).trim(), field.slice(colon + 1).trim()]];
+	});
+}
+
+function isReadable(path: string): boolean {
+	try {
+		accessSync(path, constants.R_OK);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+/** A clock and buckets of its own: no check depends on the time of day. */
+export class Clock {
+	seconds = 1_800_000_000;
+	private readonly buckets = new Map<string, { tokens: number; at: number }>();
+
+	/** @param spec `<count>/<unit>`: a burst of `count`, refilled evenly over one unit. */
+	isThrottled(name: string, spec: string): boolean {
+		const [count = '', unit = ''] = spec.split('/');
+		const period = { s: 1, sec: 1, second: 1, m: 60, min: 60, minute: 60, h: 3600, hr: 3600, hour: 3600, d: 86_400, day: 86_400 }[unit];
+		if (period === undefined) throw new Error(`invalid throttle ${spec}`);
+		const limit = Number(count);
+		const bucket = this.buckets.get(name) ?? { tokens: limit, at: this.seconds };
+		const tokens = Math.min(limit, bucket.tokens + ((this.seconds - bucket.at) * limit) / period);
+		this.buckets.set(name, { tokens: tokens < 1 ? tokens : tokens - 1, at: this.seconds });
+		return tokens < 1;
+	}
+}
+
+/** Null members would break in the wasm bridge; in Lua an absent member is nil anyway. */
+function withoutNulls(value: unknown): unknown {
+	if (Array.isArray(value)) return value.map(withoutNulls);
+	if (value === null || typeof value !== 'object') return value;
+	return Object.fromEntries(
+		Object.entries(value)
+			.filter(([, member]) => member !== null && member !== undefined)
+			.map(([key, member]) => [key, withoutNulls(member)])
+	);
+}
+
+export interface DoubleHost {
+	functions: Record<string, unknown>;
+	close: () => void;
+}
+
+/** The JavaScript side of the double. Binary and client text cross as hex: the bridge cuts strings at NUL. */
+export function createHost(clock: Clock, world: World): DoubleHost {
+	const databases = new Map<string, DatabaseSync>();
+	function open(path: string): DatabaseSync {
+		const known = databases.get(path);
+		if (known !== undefined) return known;
+		const database = new DatabaseSync(path, { readOnly: true });
+		databases.set(path, database);
+		return database;
+	}
+	function select(path: string, sql: string, parameterHex: string, hasParameter: boolean) {
+		try {
+			const statement = open(path).prepare(sql);
+			const columns = statement.columns().length;
+			const rows = hasParameter ? statement.all(fromHex(parameterHex)) : statement.all();
+			const values = rows.map((row) => (columns === 1 ? Object.values(row)[0] : row));
+			return { columns, count: rows.length, rows: withoutNulls(values) };
+		} catch (error) {
+			return { columns: 0, count: 0, rows: [], problem: error instanceof Error ? error.message : 'unknown' };
+		}
+	}
+	const functions = {
+		version: world.version ?? '2026.03.04-bb93ecb1',
+		now: () => clock.seconds,
+		random: () => randomUUID().replaceAll('-', ''),
+		throttle: (name: string, spec: string) => clock.isThrottled(name, spec),
+		hmac: (key: string, message: string) =>
+			createHmac('sha256', Buffer.from(key, 'hex')).update(Buffer.from(message, 'hex')).digest('hex'),
+		sqlite: select,
+		toml_load: (path: string) => withoutNulls(parse(readFileSync(path, 'utf8'))),
+		json_parse: (hex: string) => withoutNulls(JSON.parse(fromHex(hex))),
+		read_file: (path: string) => (isReadable(path) ? readFileSync(path).toString('hex') : undefined),
+		is_readable: isReadable,
+		is_network: isNetwork,
+		has_mx: (domain: string) => world.hasMx?.(domain) ?? true,
+		provider: (domain: string) => world.provider?.(domain),
+		parse_headers: (hex: string) => parseHeaders(fromHex(hex)).map(([name, value]) => [toHex(name), toHex(value)]),
+		parse_addresses: (hex: string) => {
+			const list = parseAddressList(fromHex(hex));
+			if (list === null) return { problem: 'no address' };
+			const { count, isGroup, user, domain, email } = list;
+			return { count, is_group: isGroup, user: toHex(user), domain: toHex(domain), email: toHex(email) };
+		},
+		report_kind: (hex: string) =>
+			/^multipart\/report\b.*;\s*report-type="?(delivery-status|feedback-report)"?/i.exec(fromHex(hex))?.[1]?.toLowerCase()
+	};
+	return {
+		functions,
+		close: () => {
+			for (const database of databases.values()) database.close();
+		}
+	};
+}

@@ -1,0 +1,71 @@
+import { isInside } from './network.ts';
+import { queued } from './transaction.ts';
+import type { Header } from './host.ts';
+import type { Queued } from './transaction.ts';
+import type { Policy } from './vm.ts';
+
+export interface Injection {
+	peer: string;
+	basic?: { user: string; password?: string };
+	sender: string;
+	recipient: string;
+	headers: readonly Header[];
+}
+
+/** 200 with the message, or what POST /api/inject/v1 answers otherwise; a reason is KumoMTA's or the policy's. */
+export interface InjectionReply {
+	status: 200 | 401 | 500;
+	message?: Queued;
+	reason?: string;
+}
+
+interface AuthInfo {
+	identities: { identity: string; context: string }[];
+	groups: string[];
+}
+
+/** Injection over HTTP as KumoMTA's server does it: who the peer is, then the Basic user, then the message's event. */
+export function inject(policy: Policy, injection: Injection): InjectionReply {
+	const [listener] = policy.configured('start_http_listener');
+	const info: AuthInfo = { identities: [], groups: [] };
+	if (isInside(injection.peer, (listener?.trusted_hosts ?? []) as string[]))
+		info.groups.push('kumomta:http-listener-trusted-ip');
+	if (injection.basic !== undefined) {
+		const refusal = authenticate(policy, injection.basic, info);
+		if (refusal !== null) return refusal;
+	} else if (info.groups.length === 0) return { status: 401, reason: 'denied' };
+	const { sender, recipient, headers, peer } = injection;
+	const message = policy.newMessage({
+		sender,
+		recipients: [recipient],
+		headers,
+		meta: { reception_protocol: 'HTTP', received_from: peer, http_auth: injection.basic?.user ?? peer }
+	});
+	const outcome = policy.call('http_message_generated', { kind: 'message', value: message }, { kind: 'data', value: info });
+	if (outcome.kind === 'value') return { status: 200, message: queued(policy, message, recipient) };
+	const reason = outcome.kind === 'failed' ? outcome.error : `${outcome.rejection.code} ${outcome.rejection.text}`;
+	return { status: 500, reason };
+}
+
+function authenticate(
+	policy: Policy,
+	{ user, password }: NonNullable<Injection['basic']>,
+	info: AuthInfo
+): InjectionReply | null {
+	const outcome = policy.call(
+		'http_server_validate_auth_basic',
+		{ kind: 'text', value: user },
+		password === undefined ? { kind: 'none' } : { kind: 'text', value: password }
+	);
+	// KumoMTA takes nil for a failure of the policy.
+	if (outcome.kind !== 'value' || outcome.value === undefined || outcome.value === null)
+		return { status: 500, reason: outcome.kind === 'failed' ? outcome.error : 'try again later' };
+	if (outcome.value === false) return { status: 401, reason: 'Authentication Failed' };
+	if (outcome.value === true) info.identities.push({ identity: user, context: 'HttpBasicAuth' });
+	else {
+		const answered = outcome.value as Partial<AuthInfo>;
+		info.identities.push(...(answered.identities ?? []));
+		info.groups.push(...(answered.groups ?? []));
+	}
+	return null;
+}

@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { LuaFactory } from 'wasmoon';
+import { Clock, createHost, toHex } from './host.ts';
+import type { Header, World } from './host.ts';
+
+/** A `kumo.reject` or `kumo.disconnect`. */
+export interface Rejection {
+	code: number;
+	text: string;
+	disconnect: 'If421' | 'ForceDisconnect';
+}
+
+/** What an event answered: a value (undefined for none), a rejection, or an error, which KumoMTA answers with 421. */
+export type Outcome =
+	| { kind: 'value'; value: unknown }
+	| { kind: 'rejected'; rejection: Rejection }
+	| { kind: 'failed'; error: string };
+
+export type Argument =
+	| { kind: 'text' | 'address'; value: string }
+	| { kind: 'data'; value: unknown }
+	| { kind: 'connection' | 'message'; value: number }
+	| { kind: 'none' };
+
+export interface MessageView {
+	id: string;
+	meta: Record<string, unknown>;
+	signatures: { domain: string; selector: string; key: string }[];
+	headers: Header[];
+	/** How often the sender's overall rate delayed it. */
+	delays: number;
+}
+
+export interface NewMessage {
+	sender: string;
+	recipients: readonly string[];
+	headers: readonly Header[];
+	meta?: Record<string, unknown>;
+	id?: string;
+}
+
+/** A revision running in a Lua of its own. Calls are synchronous; `close` frees it. */
+export interface Policy {
+	call: (event: string, ...args: Argument[]) => Outcome;
+	newConnection: (meta: Record<string, unknown>) => number;
+	newMessage: (message: NewMessage) => number;
+	/** The message of one recipient of a transaction. */
+	splitMessage: (message: number, recipient: string) => number;
+	viewMessage: (message: number) => MessageView;
+	connectionMeta: (connection: number) => Record<string, unknown>;
+	setConnectionMeta: (connection: number, name: string, value: string) => void;
+	/** Parameters of each call of a configuring function, like `start_esmtp_listener`. */
+	configured: (name: string) => Record<string, unknown>[];
+	/** Counters and records, for tests. */
+	observed: () => { hmacs: number; failed: boolean; logs: string[]; printed: string[]; memoKeys: string[] };
+	events: () => Record<string, number>;
+	clock: Clock;
+	/** Runs a Lua chunk inside the revision's Lua; for tests of the double itself. */
+	evaluate: (chunk: string) => unknown;
+	close: () => void;
+}
+
+/** A policy that KumoMTA would not load. The message has KumoMTA's positions. */
+export class PolicyLoadError extends Error {}
+
+/** Milliseconds that one call may take before it counts as endless. */
+const callTimeout = 10_000;
+
+// One factory per worker: compiling the wasm anew for each check costs seven milliseconds.
+let factory: LuaFactory | undefined;
+let sources: string[] | undefined;
+
+const partNames = ['double-core.lua', 'double-message.lua', 'double-kumo.lua'];
+
+function doubleSources(): string[] {
+	sources ??= partNames.map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'));
+	return sources;
+}
+
+const plain = (value: unknown): unknown =>
+	value instanceof Map ? Object.fromEntries([...value].map(([key, member]) => [String(key), plain(member)])) : value;
+
+const list = <T>(value: unknown): T[] => (Array.isArray(value) ? value : []) as T[];
+const record = (value: unknown) => (Array.isArray(value) ? {} : (value ?? {})) as Record<string, unknown>;
+
+function encoded(argument: Argument): Record<string, unknown> {
+	if (argument.kind === 'text' || argument.kind === 'address')
+		return { kind: argument.kind, value: toHex(argument.value) };
+	return argument;
+}
+
+const given = ({ sender, recipients, headers, meta, id }: NewMessage) => ({
+	sender: toHex(sender),
+	recipients: recipients.map(toHex),
+	headers: headers.map(([name, value]) => [toHex(name), toHex(value)]),
+	...(meta === undefined ? {} : { meta }),
+	...(id === undefined ? {} : { id })
+});
+
+/** Loads the revision in this directory, as the two lines of init.lua do. @throws PolicyLoadError */
+export async function openPolicy(directory: string, world: World = {}): Promise<Policy> {
+	factory ??= new LuaFactory();
+	const engine = await factory.createEngine({ enableProxy: false, functionTimeout: callTimeout });
+	const clock = new Clock();
+	const host = createHost(clock, world);
+	const close = () => {
+		host.close();
+		engine.global.close();
+	};
+	engine.global.set('HOST', host.functions);
+	for (const source of doubleSources()) engine.doStringSync(source);
+	try {
+		engine.doStringSync(
+			`KUMOMTA_UI_REVISION_DIRECTORY = '${directory}' dofile(KUMOMTA_UI_REVISION_DIRECTORY .. '/program.lua')`
+		);
+	} catch (error) {
+		close();
+		throw new PolicyLoadError(error instanceof Error ? error.message : `${basename(directory)} can not be loaded.`);
+	}
+	return { ...callsOf(engine.doStringSync('return DOUBLE.bridge()')), clock, close, evaluate: (chunk) => engine.doStringSync(chunk) };
+}
+
+type Bridge = Record<string, (...args: unknown[]) => unknown>;
+
+function callsOf(bridge: Bridge): Omit<Policy, 'clock' | 'close' | 'evaluate'> {
+	const run = (name: string, ...args: unknown[]): unknown => {
+		const found = bridge[name];
+		if (found === undefined) throw new Error(`The double lacks ${name}.`);
+		return found(...args);
+	};
+	return {
+		call: (event, ...args) => outcomeOf(record(run('call', event, args.map(encoded), args.length))),
+		newConnection: (meta) => Number(run('new_connection', meta)),
+		newMessage: (message) => Number(run('new_message', given(message))),
+		splitMessage: (message, recipient) => Number(run('split', message, toHex(recipient))),
+		viewMessage: (message) => viewOf(record(run('view_message', message))),
+		connectionMeta: (connection) => record(run('connection_meta', connection)),
+		setConnectionMeta: (connection, name, value) => void run('set_connection_meta', connection, name, toHex(value)),
+		configured: (name) => list<Record<string, unknown>>(run('configured', name)),
+		observed: () => {
+			const seen = record(run('observed'));
+			return {
+				hmacs: Number(seen.hmacs),
+				failed: seen.failed === true,
+				logs: list<string>(seen.logs),
+				printed: list<string>(seen.printed),
+				memoKeys: list<string>(seen.memo_keys).map((key) => Buffer.from(key, 'hex').toString('utf8'))
+			};
+		},
+		events: () => record(plain(run('registered'))) as Record<string, number>
+	};
+}
+
+function outcomeOf(answer: Record<string, unknown>): Outcome {
+	if (answer.ok === true) return { kind: 'value', value: answer.value };
+	if (answer.reject !== undefined) return { kind: 'rejected', rejection: answer.reject as Rejection };
+	return { kind: 'failed', error: String(answer.error) };
+}
+
+function viewOf(view: Record<string, unknown>): MessageView {
+	const decode = (hex: string) => Buffer.from(hex, 'hex').toString('utf8');
+	return {
+		id: String(view.id),
+		meta: record(view.meta),
+		signatures: list(view.signatures),
+		headers: list<[string, string]>(view.headers).map(([name, value]) => [decode(name), decode(value)]),
+		delays: Number(view.delays)
+	};
+}
+
