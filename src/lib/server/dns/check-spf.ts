@@ -46,7 +46,7 @@ export async function checkSpf(record: ExpectedRecord, lookup: DnsLookup): Promi
 const incomplete = {
 	status: 'unknown' as const,
 	advice:
-		'Found a record that refers to names which could not be looked up, so it is not known whether it lets this server send. Check again; this value would serve in any case.'
+		'Found a record that refers to names which could not be looked up, so it is not known whether it lets this server send. Check again.'
 };
 
 function blocksOf(value: string): Block[] {

@@ -250,6 +250,12 @@ describe('spf', () => {
 			{ 's0.example': { rcode: 'SERVFAIL' } },
 			{ status: 'ok', advice: 'At least 1 of 10 look-ups used.' }
 		],
+		[
+			'an include that fails, before what lets in',
+			['v=spf1 include:s0.example ip4:203.0.113.25 -all'],
+			{ 's0.example': { rcode: 'SERVFAIL' } },
+			{ status: 'unknown' }
+		],
 		['no all', ['v=spf1 ip4:203.0.113.25'], {}, { status: 'ok', advice: expect.stringContaining('neutral') }],
 		['upper case', ['V=SPF1 IP4:203.0.113.25 -ALL'], {}, { status: 'ok' }]
 	])('%s', async (_, TXT, more, expected) => {
@@ -329,6 +335,12 @@ describe('other records', () => {
 			'mx-bounce',
 			{ 'bounce.news.example': { MX: ['5 mx.other.example', '10 mta1.example.net'] } },
 			{ status: 'mismatch', advice: expect.stringContaining('some bounces') }
+		],
+		[
+			'another MX beside ours',
+			'mx-bounce',
+			{ 'bounce.news.example': { MX: ['10 mx.other.example', '10 mta1.example.net'] } },
+			{ status: 'mismatch' }
 		],
 		[
 			'another MX behind ours',

@@ -67,6 +67,14 @@ it('says a thing once where two sources share it', () => {
 	expect(all.map(({ zone }) => zone)).toEqual(expectedRecords(input).map(({ zone }) => zone));
 });
 
+it('lists no name that is too long to exist', () => {
+	const name = `${'a'.repeat(60)}.`.repeat(3) + 'example';
+	const dmarc = { policy: 'none', aggregateReports: `d@${'b'.repeat(60)}.reports.example` } as const;
+	const records = expectedRecords({ ...input, keys: [], domain: { name, bounceHost: `b.${name}`, dmarc } });
+	expect(records.map(({ id }) => id)).toContain('dmarc');
+	expect(records.map(({ kind }) => kind)).not.toContain('report');
+});
+
 describe('what is missing is said and not invented', () => {
 	const ids = (given: ExpectedInput) => expectedRecords(given).map(({ id }) => id);
 	const missing = (given: ExpectedInput) =>

@@ -124,7 +124,8 @@ function dmarcDrafts({ domain }: ExpectedInput): Draft[] {
 		value: 'v=DMARC1',
 		purpose: `Lets DMARC reports about ${domain.name} go to ${host}. Whoever runs ${host} publishes it.`
 	}));
-	return [policy, ...reports];
+	// A name of more than 253 octets cannot exist (RFC 1035 2.3.4): such reports are never sent.
+	return [policy, ...reports.filter(({ name }) => name.length <= 253)];
 }
 
 function mxDrafts({ domain, hostname }: ExpectedInput): Draft[] {

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, ne } from 'drizzle-orm';
+import { asc, eq, inArray } from 'drizzle-orm';
 import { z } from 'zod';
 import type { App } from '../app.ts';
 import type { DbOrTransaction } from '../core/database.ts';
@@ -86,7 +86,7 @@ async function getExpectedInput(db: DbOrTransaction, id: string): Promise<Expect
 			state: dkimKeys.state
 		})
 		.from(dkimKeys)
-		.where(and(eq(dkimKeys.domainId, id), ne(dkimKeys.state, 'retired')))
+		.where(eq(dkimKeys.domainId, id))
 		.orderBy(asc(dkimKeys.createdAt), asc(dkimKeys.id));
 	const { hostname, defaultPoolId } = await getSettings(db);
 	return { domain, keys, sources: await listSources(db, id, defaultPoolId), hostname };

@@ -89,6 +89,11 @@ describe('mergeSpf', () => {
 			['v=spf1 -ip4:203.0.113.0/24 ip4:203.0.113.25 -all'],
 			`v=spf1 ${ip} -ip4:203.0.113.0/24 -all`
 		],
+		[
+			'refused by a term that only the DNS knows',
+			['v=spf1 -include:a.example ip4:203.0.113.25 -all'],
+			`v=spf1 ${ip} -include:a.example -all`
+		],
 		['softly passed only', ['v=spf1 ~ip4:203.0.113.25 -all'], `v=spf1 ${ip} ~ip4:203.0.113.25 -all`],
 		['after all, where nothing counts', [`v=spf1 -all ${ip}`], `v=spf1 ${ip} -all`],
 		['+all is closed', ['v=spf1 mx +all'], `v=spf1 ${ip} mx ~all`],

@@ -10,7 +10,7 @@ export function parseTags(text: string): Map<string, string> | undefined {
 		const [, name, value] = /^[ \t\r\n]*([A-Za-z][A-Za-z0-9_]*)[ \t\r\n]*=([^]*)$/.exec(item) ?? [];
 		if (name === undefined || value === undefined || tags.has(name)) return undefined;
 		if (/[^\x20-\x7e\t\r\n]/.test(value)) return undefined;
-		tags.set(name, value.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ''));
+		tags.set(name, value.trim());
 	}
 	return tags;
 }
