@@ -10,25 +10,34 @@ import { loginPath, session } from '$lib/session.svelte';
 export type Outputs = inferRouterOutputs<AppRouter>;
 export type Inputs = inferRouterInputs<AppRouter>;
 
-/** A session that the server no longer knows ends here, once for every call, and the page asked for is kept. */
+const open = new Set(['auth.status', 'auth.login', 'auth.register']);
+
+/**
+ * A session that has ended ends here, once for every call: the browser goes to sign in and keeps the page asked for. Such a
+ * call then never settles, because the page that waits for it is being left; so no page flashes an error of its own.
+ */
 const leaveWhenSignedOut: TRPCLink<AppRouter> =
 	() =>
 	({ op, next }) =>
-		observable((observer) =>
-			next(op).subscribe({
+		observable((observer) => {
+			// Loads run beside the one of the layout that redirects.
+			if (session.current === null && !open.has(op.path)) return;
+			return next(op).subscribe({
 				next: (value) => observer.next(value),
 				error: (error) => {
-					const data = error.data as ErrorData | null | undefined;
 					// A wrong password is UNAUTHORIZED too: only this reason means that the session has ended.
-					if (data?.reason === 'not-signed-in' && session.current !== null) {
-						session.forget();
-						void goto(loginPath(new URL(location.href)));
-					}
-					observer.error(error);
+					if ((error.data as ErrorData | null | undefined)?.reason === 'not-signed-in') leave();
+					else observer.error(error);
 				},
 				complete: () => observer.complete()
-			})
-		);
+			});
+		});
+
+function leave(): void {
+	if (session.current === null) return;
+	session.forget();
+	void goto(loginPath(new URL(location.href)));
+}
 
 export const api = createTRPCProxyClient<AppRouter>({
 	links: [
