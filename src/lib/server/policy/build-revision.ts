@@ -1,12 +1,13 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, closeSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { countChanges, newKeys } from './changes.ts';
 import type { ChangeCounts } from './changes.ts';
 import { checkPolicy } from './check.ts';
 import type { Facts } from './check-node.ts';
-import { liveLookup, writeDirectory } from './directory.ts';
-import type { PolicyInput } from './input.ts';
-import { judge } from './judge.ts';
+import { createDirectory, liveLookup } from './directory.ts';
+import type { PolicyHead, PolicySender } from './input.ts';
+import type { Judgement } from './judge.ts';
 import { nodeToml } from './node.ts';
 import type { Roots } from './node.ts';
 import { inOrder } from './order.ts';
@@ -51,64 +52,85 @@ const probedKeys = 500;
 /** The revision's name until it has a number; the same length does not matter, the alphabet does. */
 export const placeholder = (hash: string) => `0-${hash.slice(0, 12)}`;
 
+/** A revision in the making: its senders pass, ordered by address, and then it is finished or given up. */
+export interface RevisionBuild {
+	sender: (sender: PolicySender) => void;
+	/** @param unreadable problems of rows that could not be parsed. */
+	finish: (unreadable: Problem[]) => BuiltRevision;
+	/** Closes what is open; after `finish` it does nothing. */
+	close: () => void;
+}
+
 /**
  * Makes a whole revision in an empty directory of our own, under the name `0-<hash12>`, and says what is wrong with it
  * and how it differs from the live one. Blocks its thread: it runs in the policy worker.
  */
-export function buildRevision(
-	directory: string,
-	given: { input: PolicyInput; unreadable: Problem[] },
-	request: BuildRequest
-): BuiltRevision {
-	const input = inOrder(given.input);
-	const judgement = judge(input);
-	const live = request.live !== null && isReadable(request.live) ? request.live : null;
-	const problems = check(input, judgement, { ...request, live }, given.unreadable);
-
-	const rendered = renderDirectory(input, judgement);
+export function openBuild(directory: string, given: PolicyHead, request: BuildRequest): RevisionBuild {
+	const head = inOrder(given);
 	const path = join(directory, 'directory.sqlite');
-	writeDirectory(path, rendered.rows);
-	chmodSync(path, 0o600);
-	const hashes = policyHashes(input, { ...request, directoryHash: rendered.digest() });
-	const probeKeys = newKeys(live, directory, probedKeys);
+	const writer = createDirectory(path);
+	const renderer = renderDirectory(head, writer.put);
+	return {
+		sender: renderer.sender,
+		close: writer.close,
+		finish(unreadable) {
+			const { judgement, directoryHash } = renderer.finish();
+			writer.commit();
+			chmodSync(path, 0o600);
+			const live = request.live !== null && isReadable(request.live) ? request.live : null;
+			const problems = check(head, judgement, { ...request, live }, unreadable);
+			const keys = newKeys(live, directory, probedKeys);
+			const manifest = writeFiles(directory, head, { request, judgement, directoryHash, probeKeys: keys });
+			const before = live === null ? null : readManifest(live);
+			return {
+				hash: manifest.hash,
+				manifest,
+				problems: urgentFirst(problems, shownProblems),
+				problemCounts: countProblems(problems),
+				changes: countChanges(live, directory),
+				needsRestart: before?.initHash !== manifest.initHash,
+				sourcesChanged: before?.sourcesHash !== manifest.sourcesHash,
+				newKeys: keys
+			};
+		}
+	};
+}
+
+function writeFiles(
+	directory: string,
+	head: PolicyHead,
+	made: { request: BuildRequest; judgement: Judgement; directoryHash: string; probeKeys: BuiltRevision['newKeys'] }
+): Manifest {
+	const { request, judgement, probeKeys } = made;
+	const hashes = policyHashes(head, { ...request, directoryHash: made.directoryHash });
 	const revision = placeholder(hashes.hash);
 	const manifest: Manifest = {
 		format: 1,
 		revision,
 		...hashes,
-		files: writeSmallFiles(directory, nodeToml(input, { revision, roots: request.roots, probeKeys }), request),
-		counts: { domains: input.domains.length, senders: input.senders.length, keys: input.dkimKeys.length },
-		settings: withoutVerifier(input.settings),
-		sources: input.sources,
-		pools: input.pools,
-		removedPools: input.tombstones.pools
+		files: writeSmallFiles(directory, nodeToml(head, { revision, roots: request.roots, probeKeys }), request),
+		counts: { domains: head.domains.length, senders: judgement.senderCount, keys: head.dkimKeys.length },
+		settings: withoutVerifier(head.settings),
+		sources: head.sources,
+		pools: head.pools,
+		removedPools: head.tombstones.pools
 	};
 	writeFileSync(join(directory, 'manifest.json'), manifestText(manifest), { flag: 'wx', mode: 0o600 });
-	const before = live === null ? null : readManifest(live);
-	return {
-		hash: hashes.hash,
-		manifest,
-		problems: urgentFirst(problems, shownProblems),
-		problemCounts: countProblems(problems),
-		changes: countChanges(live, directory),
-		needsRestart: before?.initHash !== hashes.initHash,
-		sourcesChanged: before?.sourcesHash !== hashes.sourcesHash,
-		newKeys: probeKeys
-	};
+	return manifest;
 }
 
 export const manifestText = (manifest: Manifest) => `${JSON.stringify(manifest, null, '\t')}\n`;
 
 function check(
-	input: PolicyInput,
-	judgement: ReturnType<typeof judge>,
+	head: PolicyHead,
+	judgement: Judgement,
 	{ live, facts, now, dropping }: BuildRequest,
 	unreadable: Problem[]
 ): Problem[] {
 	const lookup = live === null ? null : liveLookup(join(live, 'directory.sqlite'));
 	try {
 		const isLive = (scope: Problem['scope'], subject: string) => lookup?.has(scope, subject) ?? false;
-		return checkPolicy(input, judgement, { facts, now, dropping, isLive, unreadable });
+		return checkPolicy(head, judgement, { facts, now, dropping, isLive, unreadable });
 	} finally {
 		lookup?.close();
 	}
@@ -125,7 +147,7 @@ function isReadable(directory: string): boolean {
 	}
 }
 
-function withoutVerifier({ httpApiVerifier: _, ...settings }: PolicyInput['settings']): Manifest['settings'] {
+function withoutVerifier({ httpApiVerifier: _, ...settings }: PolicyHead['settings']): Manifest['settings'] {
 	return settings;
 }
 
@@ -140,7 +162,22 @@ function writeSmallFiles(directory: string, node: string, { program, customLua }
 		writeFileSync(join(directory, path), content, { flag: 'wx', mode: 0o600 });
 		return { path, bytes: Buffer.byteLength(content), sha256: sha256(content) };
 	});
-	const path = join(directory, 'directory.sqlite');
-	files.push({ path: 'directory.sqlite', bytes: statSync(path).size, sha256: sha256(readFileSync(path)) });
-	return files;
+	return [...files, hashOfFile(directory, 'directory.sqlite')];
+}
+
+/** In pieces: the directory of a large estate is 40 MB. */
+function hashOfFile(directory: string, path: string): RevisionFile {
+	const hash = createHash('sha256');
+	const piece = Buffer.alloc(262_144);
+	const file = openSync(join(directory, path), 'r');
+	let bytes = 0;
+	try {
+		for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
+			hash.update(piece.subarray(0, read));
+			bytes += read;
+		}
+	} finally {
+		closeSync(file);
+	}
+	return { path, bytes, sha256: hash.digest('hex') };
 }

@@ -1,5 +1,5 @@
 import { checkRelayHosts } from './check-relay.ts';
-import type { PolicyInput, PolicySettings } from './input.ts';
+import type { PolicyHead, PolicySettings } from './input.ts';
 import { defaultListeners } from './node.ts';
 import { problem } from './problem.ts';
 import type { Problem } from './problem.ts';
@@ -27,10 +27,13 @@ const report = ([severity, code, message, field]: NodeProblem): Problem =>
 	problem({ severity, scope: 'node', code, message, field });
 
 /** Checks of settings, by themselves. @param now milliseconds UTC, for the dates of the certificate. */
-export function checkNode(input: PolicyInput, facts: Facts, now: number): Problem[] {
+export function checkNode(
+	input: PolicyHead,
+	{ facts, now, senderCount }: { facts: Facts; now: number; senderCount: number }
+): Problem[] {
 	const { settings } = input;
 	return [
-		...checkNames(input).map(report),
+		...checkNames(input, senderCount).map(report),
 		...checkListeners(settings.listeners ?? defaultListeners).map(report),
 		...checkPurposes(settings).map(report),
 		...checkRelayHosts(settings),
@@ -39,7 +42,7 @@ export function checkNode(input: PolicyInput, facts: Facts, now: number): Proble
 	];
 }
 
-function* checkNames({ settings, pools, senders }: PolicyInput): Generator<NodeProblem> {
+function* checkNames({ settings, pools }: PolicyHead, senderCount: number): Generator<NodeProblem> {
 	if (settings.hostname === null) {
 		yield [
 			'error',
@@ -56,7 +59,7 @@ function* checkNames({ settings, pools, senders }: PolicyInput): Generator<NodeP
 			'defaultPoolId'
 		];
 	}
-	if (settings.defaultPool === null && senders.length > 0) {
+	if (settings.defaultPool === null && senderCount > 0) {
 		yield [
 			'warning',
 			'default-pool-unset',

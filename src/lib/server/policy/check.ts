@@ -1,6 +1,6 @@
 import { checkNode } from './check-node.ts';
 import type { Facts } from './check-node.ts';
-import type { PolicyInput, PolicyPool } from './input.ts';
+import type { PolicyHead, PolicyPool } from './input.ts';
 import type { Judgement } from './judge.ts';
 import { problem } from './problem.ts';
 import type { Problem } from './problem.ts';
@@ -17,7 +17,7 @@ export interface CheckContext {
 
 /** Every problem of an ordered input; `unreadable` are those found while it was parsed. */
 export function checkPolicy(
-	input: PolicyInput,
+	input: PolicyHead,
 	judgement: Judgement,
 	{ facts, now, isLive, dropping, unreadable }: CheckContext & { unreadable: Problem[] }
 ): Problem[] {
@@ -31,10 +31,15 @@ export function checkPolicy(
 			message: `${each.message} It is live now and would drop out: confirm that when you apply, or mend it first.`
 		};
 	});
-	return [...checkNode(input, facts, now), ...checkSources(input, facts), ...checkPools(input), ...objects];
+	return [
+		...checkNode(input, { facts, now, senderCount: judgement.senderCount }),
+		...checkSources(input, facts),
+		...checkPools(input, judgement.usedPools),
+		...objects
+	];
 }
 
-function* checkSources({ sources }: PolicyInput, { addresses }: Facts): Generator<Problem> {
+function* checkSources({ sources }: PolicyHead, { addresses }: Facts): Generator<Problem> {
 	const seen = new Set<string>();
 	const own = addresses === undefined ? undefined : new Set(addresses);
 	for (const { id, name, kumoName, address } of sources) {
@@ -53,9 +58,8 @@ function* checkSources({ sources }: PolicyInput, { addresses }: Facts): Generato
 }
 
 /** A pool in use must be able to send: KumoMTA's own validation says nothing about unknown sources. */
-function* checkPools({ settings, sources, pools, senders, tombstones }: PolicyInput): Generator<Problem> {
+function* checkPools({ settings, sources, pools, tombstones }: PolicyHead, used: Set<string>): Generator<Problem> {
 	const known = new Set(sources.map(({ id }) => id));
-	const used = new Set(senders.map(({ poolId }) => poolId));
 	const names = new Set<string>();
 	const removed = new Set(tombstones.pools);
 	for (const pool of pools) {

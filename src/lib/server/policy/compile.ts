@@ -100,11 +100,13 @@ export async function compilePolicy(app: App, request: CompileRequest): Promise<
 	try {
 		return await thread.run(async ({ post, ask }) => {
 			let marks: string | null = null;
+			let answer: WorkerAnswer;
 			if (from === null) {
-				post({ kind: 'begin' });
+				post({ kind: 'begin', directory, request: build });
 				marks = await readSnapshot(app, (page) => post({ kind: 'page', page }));
-			}
-			const built = valueOf(await ask({ kind: 'build', directory, from, request: build }), 'built');
+				answer = await ask({ kind: 'build' });
+			} else answer = await ask({ kind: 'rebuild', directory, from, request: build });
+			const built = valueOf(answer, 'built');
 			return compiled(thread, { directory, live, marks, built });
 		});
 	} catch (error) {

@@ -1,27 +1,50 @@
 import { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import { directoryTables } from './rows.ts';
 import type { DirectoryRow, DirectoryTable, DomainValue } from './rows.ts';
 
 export const directoryFormat = 1;
 
+/** A directory.sqlite in the making: `put` its rows, then `commit`; `close` alone leaves nothing usable behind. */
+export interface DirectoryWriter {
+	put: (row: DirectoryRow) => void;
+	commit: () => void;
+	close: () => void;
+}
+
 /**
- * Writes directory.sqlite at a path where nothing exists yet. The file gets the mode that the process's umask leaves;
+ * Begins directory.sqlite at a path where nothing exists yet. The file gets the mode that the process's umask leaves;
  * the caller sets its own and syncs it. Only `node:sqlite` ever opens such a file: see core/database.ts.
  */
-export function writeDirectory(path: string, rows: Iterable<DirectoryRow>): void {
+export function createDirectory(path: string): DirectoryWriter {
 	const db = new DatabaseSync(path);
+	db.exec(`PRAGMA journal_mode = delete; PRAGMA synchronous = off; PRAGMA user_version = ${directoryFormat}; BEGIN`);
+	const inserts = Object.fromEntries(
+		directoryTables.map((table) => {
+			db.exec(`CREATE TABLE ${table} (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`);
+			return [table, db.prepare(`INSERT INTO ${table} (key, value) VALUES (?, ?)`)];
+		})
+	) as Record<DirectoryTable, StatementSync>;
+	return {
+		put: ([table, key, value]) => void inserts[table].run(key, value),
+		commit() {
+			db.exec('COMMIT');
+			db.close();
+		},
+		close() {
+			if (db.isOpen) db.close();
+		}
+	};
+}
+
+/** A whole directory at once. */
+export function writeDirectory(path: string, rows: Iterable<DirectoryRow>): void {
+	const writer = createDirectory(path);
 	try {
-		db.exec(`PRAGMA journal_mode = delete; PRAGMA synchronous = off; PRAGMA user_version = ${directoryFormat}; BEGIN`);
-		const inserts = new Map(
-			directoryTables.map((table) => {
-				db.exec(`CREATE TABLE ${table} (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`);
-				return [table, db.prepare(`INSERT INTO ${table} (key, value) VALUES (?, ?)`)];
-			})
-		);
-		for (const [table, key, value] of rows) inserts.get(table)?.run(key, value);
-		db.exec('COMMIT');
+		for (const row of rows) writer.put(row);
+		writer.commit();
 	} finally {
-		db.close();
+		writer.close();
 	}
 }
 
@@ -33,11 +56,14 @@ export function openDirectory(path: string): DatabaseSync {
 	throw new Error(`directory.sqlite has format ${format}; this program reads format ${directoryFormat}.`);
 }
 
-/** All rows of a revision's directory, in the order in which they were written. */
-export function* readDirectory(path: string): Generator<DirectoryRow> {
+/** All rows of a revision's directory, table by table, each ordered by key. */
+export function* readDirectory(
+	path: string,
+	tables: readonly DirectoryTable[] = directoryTables
+): Generator<DirectoryRow> {
 	const db = openDirectory(path);
 	try {
-		for (const table of directoryTables) yield* readTable(db, table);
+		for (const table of tables) yield* readTable(db, table);
 	} finally {
 		db.close();
 	}

@@ -151,6 +151,8 @@ export const policyInput = z.strictObject({
 });
 
 export type PolicyInput = z.infer<typeof policyInput>;
+/** All but the senders, which pass one by one: a hundred thousand of them need no memory. */
+export type PolicyHead = Omit<PolicyInput, 'senders'>;
 export type PolicySettings = z.infer<typeof policySettings>;
 export type PolicySource = z.infer<typeof policySource>;
 export type PolicyPool = z.infer<typeof policyPool>;

@@ -1,4 +1,4 @@
-import type { PolicyDkimKey, PolicyDomain, PolicyInput, PolicyMailbox, PolicySender } from './input.ts';
+import type { PolicyDkimKey, PolicyDomain, PolicyHead, PolicyMailbox, PolicySender } from './input.ts';
 import { problem } from './problem.ts';
 import type { Problem } from './problem.ts';
 
@@ -7,31 +7,64 @@ export interface Judgement {
 	problems: Problem[];
 	/** Domain id to the reason, in at most 100 characters of ASCII: it stands in SMTP replies. */
 	notReady: Map<string, string>;
-	/** Ids of senders and bounce accounts that stay out. */
+	/** Ids of bounce accounts that stay out. */
 	keptOut: Set<string>;
 	/** Domain id to the address that relay hosts' mail of this domain is counted to. */
 	domainSenders: Map<string, string>;
 	/** Domain id to its active keys, in signing order. */
 	keys: Map<string, PolicyDkimKey[]>;
+	/** Ids of the pools that senders use. */
+	usedPools: Set<string>;
+	/** Senders in the revision. */
+	senderCount: number;
+	/** Tenants without a sender whose spooled mail still needs a pool: removed senders, and those that stay out. */
+	orphans: Map<string, string>;
 }
 
-export function judge(input: PolicyInput): Judgement {
-	const judgement: Judgement = {
+/** Judges domains and bounce accounts at once, and senders as they pass, ordered by address. */
+export interface Judge {
+	/** Whether the sender is in the revision. */
+	sender: (sender: PolicySender) => boolean;
+	/** After the last sender. */
+	finish: () => Judgement;
+}
+
+interface Bench extends Judgement {
+	domains: Map<string, PolicyDomain>;
+	pools: Map<string, string>;
+	tenants: Set<string>;
+	previous: string;
+}
+
+export function openJudge(head: PolicyHead): Judge {
+	const bench: Bench = {
 		problems: [],
 		notReady: new Map(),
 		keptOut: new Set(),
 		domainSenders: new Map(),
-		keys: keysByDomain(input)
+		keys: keysByDomain(head),
+		usedPools: new Set(),
+		senderCount: 0,
+		orphans: new Map(head.tombstones.senders.map(({ tenant, pool }) => [tenant, pool])),
+		domains: new Map(head.domains.map((domain) => [domain.id, domain])),
+		pools: new Map(head.pools.map(({ id, name }) => [id, name])),
+		tenants: new Set(),
+		previous: ''
 	};
-	const domains = new Map(input.domains.map((domain) => [domain.id, domain]));
-	judgeDomains(input.domains, judgement);
-	judgeSenders(input, domains, judgement);
-	for (const mailbox of input.mailboxes) judgeMailbox(mailbox, domains.get(mailbox.domainId), judgement);
-	return judgement;
+	judgeDomains(head.domains, bench);
+	for (const mailbox of head.mailboxes) judgeMailbox(mailbox, bench.domains.get(mailbox.domainId), bench);
+	return {
+		sender: (sender) => judgeSender(sender, bench, head.settings.defaultPool),
+		finish() {
+			for (const tenant of bench.tenants) bench.orphans.delete(tenant);
+			for (const [id, address] of bench.domainSenders) if (address === '') bench.domainSenders.delete(id);
+			return bench;
+		}
+	};
 }
 
 /** Signing order: RSA before Ed25519, then by selector, so that old verifiers meet a signature they know first. */
-function keysByDomain({ dkimKeys }: PolicyInput): Map<string, PolicyDkimKey[]> {
+function keysByDomain({ dkimKeys }: PolicyHead): Map<string, PolicyDkimKey[]> {
 	const rank = ({ algorithm, selector }: PolicyDkimKey) => `${algorithm === 'ed25519' ? 1 : 0} ${selector}`;
 	const keys = new Map<string, PolicyDkimKey[]>();
 	for (const key of dkimKeys) {
@@ -89,45 +122,41 @@ export function shareOrganization(one: string, other: string): boolean {
 	return common >= (isCountrySuffix ? 3 : 2) || common === Math.min(a.length, b.length);
 }
 
-function judgeSenders(input: PolicyInput, domains: Map<string, PolicyDomain>, judgement: Judgement): void {
-	const pools = new Set(input.pools.map(({ id }) => id));
-	const tenants = new Set<string>();
-	let previous = '';
-	for (const sender of input.senders) {
-		const reason = faultOf(sender, { domain: domains.get(sender.domainId), pools, tenants, previous });
-		previous = sender.address;
-		if (reason) {
-			judgement.keptOut.add(sender.id);
-			judgement.problems.push(senderProblem(sender, 'error', ...reason));
-			continue;
-		}
-		tenants.add(sender.tenant);
-		if (sender.retryIntervalSeconds !== null && sender.retryIntervalSeconds >= (sender.maxAgeSeconds ?? 604_800)) {
-			const message = `${sender.address} tries again after longer than its mail may wait. Each mail gets one try. Shorten the retry interval or raise the maximum age.`;
-			judgement.problems.push(senderProblem(sender, 'warning', 'retry-after-expiry', message, 'retryIntervalSeconds'));
-		}
-		if (sender.fromPolicy === 'domain') claimDomain(sender, judgement);
+function judgeSender(sender: PolicySender, bench: Bench, defaultPool: string | null): boolean {
+	const reason = faultOf(sender, bench);
+	bench.previous = sender.address;
+	const pool = bench.pools.get(sender.poolId);
+	bench.usedPools.add(sender.poolId);
+	if (reason !== undefined) {
+		bench.problems.push(senderProblem(sender, 'error', ...reason));
+		const lastPool = pool ?? defaultPool;
+		if (lastPool !== null && !bench.orphans.has(sender.tenant)) bench.orphans.set(sender.tenant, lastPool);
+		return false;
 	}
-	for (const [domainId, address] of judgement.domainSenders)
-		if (address === '') judgement.domainSenders.delete(domainId);
+	bench.tenants.add(sender.tenant);
+	bench.senderCount++;
+	if (sender.retryIntervalSeconds !== null && sender.retryIntervalSeconds >= (sender.maxAgeSeconds ?? 604_800)) {
+		const message = `${sender.address} tries again after longer than its mail may wait. Each mail gets one try. Shorten the retry interval or raise the maximum age.`;
+		bench.problems.push(senderProblem(sender, 'warning', 'retry-after-expiry', message, 'retryIntervalSeconds'));
+	}
+	if (sender.fromPolicy === 'domain') claimDomain(sender, bench);
+	return true;
 }
 
 type Fault = [code: string, message: string, field?: string];
 
-function faultOf(
-	{ address, tenant, poolId }: PolicySender,
-	seen: { domain: PolicyDomain | undefined; pools: Set<string>; tenants: Set<string>; previous: string }
-): Fault | undefined {
-	if (seen.domain === undefined)
+function faultOf({ address, tenant, poolId, domainId }: PolicySender, seen: Bench): Fault | undefined {
+	const domain = seen.domains.get(domainId);
+	if (domain === undefined)
 		return ['no-domain', `The domain of ${address} cannot be used. The sender stays out. Correct the domain first.`];
-	if (!address.endsWith(`@${seen.domain.name}`))
+	if (!address.endsWith(`@${domain.name}`))
 		return [
 			'foreign-domain',
-			`${address} is not an address at ${seen.domain.name}. The sender stays out. Remove it and create it at its own domain.`
+			`${address} is not an address at ${domain.name}. The sender stays out. Remove it and create it at its own domain.`
 		];
 	if (!seen.pools.has(poolId))
 		return ['no-pool', `The pool of ${address} cannot be used. The sender stays out. Choose another pool.`, 'poolId'];
-	if (address === seen.previous || seen.tenants.has(tenant))
+	if (address <= seen.previous || seen.tenants.has(tenant))
 		return [
 			'duplicate',
 			`${address} exists twice or shares its tenant ${tenant}. The second one stays out. Remove it.`

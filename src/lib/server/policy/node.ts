@@ -1,5 +1,5 @@
 import { stringify } from 'smol-toml';
-import type { PolicyInput, PolicySettings } from './input.ts';
+import type { PolicyHead, PolicySettings } from './input.ts';
 
 /** Absolute directories of the machine that a revision is written for. They are no part of its hash. */
 export interface Roots {
@@ -33,7 +33,7 @@ function dkimCapacity(activeKeys: number): number {
 }
 
 /** What `pre_init` and `init` read: a change here reaches KumoMTA only by a restart. */
-export function initPart({ settings, dkimKeys }: PolicyInput) {
+export function initPart({ settings, dkimKeys }: PolicyHead) {
 	return {
 		hostname: settings.hostname ?? '',
 		monitor_globs: settings.monitorGlobs,
@@ -56,9 +56,9 @@ interface PoolPart {
 }
 
 /** Sources and pools as KumoMTA knows them; removed pools have no entries, so that their mail waits. */
-export function sourcesPart({ sources, pools, tombstones }: PolicyInput) {
+export function sourcesPart({ sources, pools, tombstones }: PolicyHead) {
 	const kumoNames = new Map(sources.map(({ id, kumoName }) => [id, kumoName]));
-	const entriesOf = (pool: PolicyInput['pools'][number]) =>
+	const entriesOf = (pool: PolicyHead['pools'][number]) =>
 		pool.entries.flatMap(({ sourceId, weight }) => {
 			const name = kumoNames.get(sourceId);
 			return name === undefined ? [] : [{ name, weight }];
@@ -79,7 +79,7 @@ export function sourcesPart({ sources, pools, tombstones }: PolicyInput) {
 
 /** The text of node.toml. @param probeKeys new keys, which `--validate` signs a probe with. */
 export function nodeToml(
-	input: PolicyInput,
+	input: PolicyHead,
 	{ revision, roots, probeKeys }: { revision: string; roots: Roots; probeKeys: { domain: string; selector: string }[] }
 ): string {
 	const { hostname, monitor_globs, relay_hosts, caches, listener, tls, spool, logs, http } = initPart(input);

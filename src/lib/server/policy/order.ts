@@ -1,4 +1,4 @@
-import type { PolicyInput } from './input.ts';
+import type { PolicyHead, PolicyInput, PolicySender } from './input.ts';
 
 /** Code-unit order: the same on every machine, whatever its locale. */
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -8,7 +8,7 @@ function sorted<T>(items: T[], key: (item: T) => string): T[] {
 }
 
 /** The same data in its one order, so that equal data has an equal hash. Listeners keep theirs: they have no key. */
-export function inOrder(input: PolicyInput): PolicyInput {
+export function inOrder(input: PolicyHead): PolicyHead {
 	const kumoNames = new Map(input.sources.map(({ id, kumoName }) => [id, kumoName]));
 	return {
 		settings: {
@@ -24,11 +24,14 @@ export function inOrder(input: PolicyInput): PolicyInput {
 		})),
 		domains: sorted(input.domains, ({ name }) => name),
 		dkimKeys: sorted(input.dkimKeys, ({ domainId, selector }) => `${domainId} ${selector}`),
-		senders: sorted(input.senders, ({ address }) => address),
 		mailboxes: sorted(input.mailboxes, ({ address }) => address),
 		tombstones: {
 			senders: sorted(input.tombstones.senders, ({ tenant }) => tenant),
 			pools: input.tombstones.pools.toSorted(byText)
 		}
 	};
+}
+
+export function sendersInOrder({ senders }: Pick<PolicyInput, 'senders'>): PolicySender[] {
+	return sorted(senders, ({ address }) => address);
 }

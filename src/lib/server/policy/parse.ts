@@ -9,7 +9,7 @@ import {
 	policySource,
 	policyTombstones
 } from './input.ts';
-import type { PolicyInput } from './input.ts';
+import type { PolicyHead, PolicySender } from './input.ts';
 import { problem } from './problem.ts';
 import type { Problem, ProblemScope } from './problem.ts';
 
@@ -33,25 +33,27 @@ const units: Record<string, string> = { perSecond: 'second', perMinute: 'minute'
 const isSet = (cell: unknown) => cell === 1 || cell === true;
 
 /**
- * Turns pages of the database into a PolicyInput, parsed by zod row by row: one damaged row is a problem of that object
- * and not of all others. Settings, sources and pools that cannot be read block.
+ * Turns pages of the database into the parts of a PolicyInput, parsed by zod row by row: one damaged row is a problem of
+ * that object and not of all others. Settings, sources and pools that cannot be read block. Senders come last and are
+ * passed on one by one.
  */
-export function createParser() {
+export function createParser(passSender: (sender: PolicySender) => void) {
 	const problems: Problem[] = [];
 	const pools = new Map<unknown, RawPool>();
 	let settings: Cells | undefined;
-	const input: Omit<PolicyInput, 'settings' | 'pools'> = {
+	const head: Omit<PolicyHead, 'settings' | 'pools'> = {
 		sources: [],
 		domains: [],
 		dkimKeys: [],
-		senders: [],
 		mailboxes: [],
 		tombstones: { senders: [], pools: [] }
 	};
 
+	const passing = { push: passSender };
+
 	function keep<T>(
 		schema: z.ZodType<T>,
-		items: T[],
+		items: { push: (item: T) => unknown },
 		raw: unknown,
 		[scope, id, subject]: [ProblemScope, unknown, unknown]
 	) {
@@ -67,7 +69,7 @@ export function createParser() {
 				settings = cells;
 				return;
 			case 'source':
-				return keep(policySource, input.sources, { id: b, name: c, kumoName: e, address: a, ehloDomain: d }, [
+				return keep(policySource, head.sources, { id: b, name: c, kumoName: e, address: a, ehloDomain: d }, [
 					'source',
 					b,
 					c
@@ -77,26 +79,26 @@ export function createParser() {
 			case 'pool_source':
 				return void pools.get(b)?.entries.push({ sourceId: c, weight: d });
 			case 'removed_pool':
-				return keep(policyTombstones.shape.pools.element, input.tombstones.pools, a, ['pool', undefined, a]);
+				return keep(policyTombstones.shape.pools.element, head.tombstones.pools, a, ['pool', undefined, a]);
 			case 'domain': {
 				const raw = { id: b, name: a, bounceHost: c, acceptAnyReturnPath: isSet(d), complaintAddress: e };
-				return keep(policyDomain, input.domains, raw, ['domain', b, a]);
+				return keep(policyDomain, head.domains, raw, ['domain', b, a]);
 			}
 			case 'dkim_key': {
 				if (e !== 'active') return;
 				const raw = { id: a, domainId: b, selector: c, algorithm: d, state: e, privateKeyHash: f };
-				return keep(policyDkimKey, input.dkimKeys, raw, ['domain', b, undefined]);
+				return keep(policyDkimKey, head.dkimKeys, raw, ['domain', b, undefined]);
 			}
 			case 'sender':
-				return keep(policySender, input.senders, senderOf(cells), ['sender', b, a]);
+				return keep(policySender, passing, senderOf(cells), ['sender', b, a]);
 			case 'removed_sender':
-				return keep(policyTombstones.shape.senders.element, input.tombstones.senders, { tenant: a, pool: b }, [
+				return keep(policyTombstones.shape.senders.element, head.tombstones.senders, { tenant: a, pool: b }, [
 					'sender',
 					undefined,
 					undefined
 				]);
 			case 'mailbox':
-				return keep(policyMailbox, input.mailboxes, { id: b, domainId: c, address: a, enabled: isSet(d) }, [
+				return keep(policyMailbox, head.mailboxes, { id: b, domainId: c, address: a, enabled: isSet(d) }, [
 					'bounce-account',
 					b,
 					a
@@ -108,13 +110,14 @@ export function createParser() {
 		add(kind: PageKind, json: string): void {
 			for (const cells of JSON.parse(json) as Cells[]) add(kind, cells);
 		},
-		/** @throws UnreadablePolicy when settings cannot be read: nothing can be made without them. */
-		finish(): { input: PolicyInput; problems: Problem[] } {
-			const parsedPools: PolicyInput['pools'] = [];
+		problems,
+		/** Everything but the senders. @throws UnreadablePolicy when settings cannot be read: nothing can be made then. */
+		head(): PolicyHead {
+			const parsedPools: PolicyHead['pools'] = [];
 			for (const pool of pools.values()) keep(policyPool, parsedPools, pool, ['pool', pool.id, pool.name]);
 			const parsed = policySettings.safeParse(settingsOf(settings ?? [], pools));
 			if (!parsed.success) throw new UnreadablePolicy(unreadable(parsed.error, 'node', undefined, undefined));
-			return { input: { settings: parsed.data, pools: parsedPools, ...input }, problems };
+			return { settings: parsed.data, pools: parsedPools, ...head };
 		}
 	};
 }

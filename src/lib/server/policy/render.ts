@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { PolicyInput } from './input.ts';
+import type { PolicyHead, PolicySender } from './input.ts';
+import { openJudge } from './judge.ts';
 import type { Judgement } from './judge.ts';
 import { initPart, sourcesPart } from './node.ts';
-import { directoryRows } from './rows.ts';
+import { headRows, senderRows } from './rows.ts';
 import type { DirectoryRow } from './rows.ts';
 
 export interface PolicyHashes {
@@ -22,7 +23,7 @@ export const shapingToml =
 
 /** The part of the hash that does not grow: no directory of the machine, no id, no name that only the panel shows. */
 export function policyHashes(
-	input: PolicyInput,
+	input: PolicyHead,
 	{ program, customLua, directoryHash }: { program: Uint8Array; customLua: Uint8Array | null; directoryHash: string }
 ): PolicyHashes {
 	const init = initPart(input);
@@ -43,24 +44,54 @@ export function policyHashes(
 
 export const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
 
-/** Passes rows through and hashes them: `<table> <key> NUL <value> LF`, none of which can stand inside a part. */
-export function hashingRows(rows: Iterable<DirectoryRow>): { rows: Iterable<DirectoryRow>; digest(): string } {
-	const hash = createHash('sha256');
-	let chunk = '';
-	function* passed() {
-		for (const row of rows) {
-			chunk += `${row[0]} ${row[1]}\0${row[2]}\n`;
-			if (chunk.length > 65_536) {
-				hash.update(chunk);
-				chunk = '';
-			}
-			yield row;
-		}
-	}
-	return { rows: passed(), digest: () => hash.update(chunk).digest('hex') };
+/**
+ * Renders a directory while its senders pass: each row is put where it belongs, and hashed. A tenant's row follows from
+ * its sender's and needs no hashing.
+ */
+export interface DirectoryRenderer {
+	/** Ordered by address. */
+	sender: (sender: PolicySender) => void;
+	/** After the last sender. */
+	finish: () => { judgement: Judgement; directoryHash: string };
 }
 
-/** The directory of an ordered input: its rows, hashed as they pass. */
-export function renderDirectory(input: PolicyInput, judgement: Judgement) {
-	return hashingRows(directoryRows(input, judgement));
+/** @param head ordered by `inOrder`. */
+export function renderDirectory(head: PolicyHead, put: (row: DirectoryRow) => void): DirectoryRenderer {
+	const judge = openJudge(head);
+	const pools = new Map(head.pools.map(({ id, name }) => [id, name]));
+	const domains = new Map(head.domains.map(({ id, name }) => [id, name]));
+	const rowHash = openRowHash();
+	return {
+		sender(sender) {
+			if (!judge.sender(sender)) return;
+			const names = { domain: domains.get(sender.domainId) ?? '', pool: pools.get(sender.poolId) ?? '' };
+			for (const row of senderRows(sender, names)) {
+				if (row[0] === 'sender') rowHash.add(row);
+				put(row);
+			}
+		},
+		finish() {
+			const judgement = judge.finish();
+			for (const row of headRows(head, judgement)) {
+				rowHash.add(row);
+				put(row);
+			}
+			return { judgement, directoryHash: rowHash.digest() };
+		}
+	};
+}
+
+/** SHA-256 over `<table> <key> NUL <value> LF`: none of the separators can stand inside a part. */
+function openRowHash(): { add: (row: DirectoryRow) => void; digest: () => string } {
+	const hash = createHash('sha256');
+	let chunk = '';
+	return {
+		add([table, key, value]) {
+			chunk += `${table} ${key}\0${value}\n`;
+			if (chunk.length < 65_536) return;
+			hash.update(chunk);
+			chunk = '';
+		},
+		digest: () => hash.update(chunk).digest('hex')
+	};
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { z } from 'zod';
 import { directoryFormat, readDirectory } from './directory.ts';
-import { policyInput } from './input.ts';
-import type { PolicyInput, PolicyPool, PolicySettings, PolicySource } from './input.ts';
+import { policyInput, policySender } from './input.ts';
+import type { PolicyHead, PolicyPool, PolicySender, PolicySettings, PolicySource } from './input.ts';
 import type { PolicyHashes } from './render.ts';
 import { limitOf } from './rows.ts';
 import type { DomainValue, SenderValue, TenantValue } from './rows.ts';
@@ -46,53 +46,56 @@ const credential = z.object({
  * it with the same program gives the same hash.
  * @throws when a file is missing or is not as it was written.
  */
-export function readRevisionInput(directory: string): PolicyInput {
+export function readRevisionHead(directory: string): PolicyHead {
 	const manifest = readManifest(directory);
 	const node = credential.parse(parse(readFileSync(join(directory, 'node.toml'), 'utf8')));
-	const input: PolicyInput = {
+	const head: PolicyHead = {
 		settings: { ...manifest.settings, httpApiVerifier: node.http.credential ?? null },
 		sources: manifest.sources,
 		pools: manifest.pools,
 		domains: [],
 		dkimKeys: [],
-		senders: [],
 		mailboxes: [],
 		tombstones: { senders: [], pools: manifest.removedPools }
 	};
-	readRows(join(directory, 'directory.sqlite'), input);
-	return policyInput.parse(input);
+	readHeadRows(join(directory, 'directory.sqlite'), head);
+	return policyInput.omit({ senders: true }).parse(head);
 }
 
-function readRows(path: string, input: PolicyInput): void {
+function readHeadRows(path: string, head: PolicyHead): void {
 	const domains = new Map<string, string>();
 	const hosts = new Map<string, string>();
-	const pools = new Map(input.pools.map(({ name, id }) => [name, id]));
-	for (const [table, key, text] of readDirectory(path)) {
+	for (const [table, key, text] of readDirectory(path, ['domain', 'tenant', 'mailbox', 'dkim_key'])) {
 		if (table === 'domain') {
 			const value = JSON.parse(text) as DomainValue;
 			domains.set(value.name, value.id);
 			hosts.set(value.bounceHost, value.id);
-			input.domains.push(domainOf(value));
-		} else if (table === 'sender') {
-			const value = JSON.parse(text) as SenderValue;
-			input.senders.push(senderOf(key, value, { domains, pools }));
+			head.domains.push(domainOf(value));
 		} else if (table === 'tenant') {
 			const { pool, sender } = JSON.parse(text) as TenantValue;
-			if (sender === undefined) input.tombstones.senders.push({ tenant: key, pool });
+			if (sender === undefined) head.tombstones.senders.push({ tenant: key, pool });
 		} else if (table === 'mailbox') {
 			const { id } = JSON.parse(text) as { id: string };
 			const domainId = hosts.get(key.slice(key.lastIndexOf('@') + 1)) ?? '';
-			input.mailboxes.push({ id, domainId, address: key, enabled: true });
-		} else if (table === 'dkim_key') {
+			head.mailboxes.push({ id, domainId, address: key, enabled: true });
+		} else {
 			const { id, algorithm, hash } = JSON.parse(text) as { id: string; algorithm: 'ed25519'; hash: string };
 			const [domain = '', selector = ''] = key.split('/');
 			const domainId = domains.get(domain) ?? '';
-			input.dkimKeys.push({ id, domainId, selector, algorithm, state: 'active', privateKeyHash: hash });
+			head.dkimKeys.push({ id, domainId, selector, algorithm, state: 'active', privateKeyHash: hash });
 		}
 	}
 }
 
-function domainOf({ id, name, bounceHost, anyReturnPath, complaint }: DomainValue): PolicyInput['domains'][number] {
+/** The senders of a revision, ordered by address. @param head of the same revision. */
+export function* readRevisionSenders(directory: string, head: PolicyHead): Generator<PolicySender> {
+	const domains = new Map(head.domains.map(({ name, id }) => [name, id]));
+	const pools = new Map(head.pools.map(({ name, id }) => [name, id]));
+	for (const [, address, text] of readDirectory(join(directory, 'directory.sqlite'), ['sender']))
+		yield policySender.parse(senderOf(address, JSON.parse(text) as SenderValue, { domains, pools }));
+}
+
+function domainOf({ id, name, bounceHost, anyReturnPath, complaint }: DomainValue): PolicyHead['domains'][number] {
 	return { id, name, bounceHost, acceptAnyReturnPath: anyReturnPath, complaintAddress: complaint ?? null };
 }
 
@@ -100,7 +103,7 @@ function senderOf(
 	address: string,
 	value: SenderValue,
 	{ domains, pools }: { domains: Map<string, string>; pools: Map<string, string> }
-): PolicyInput['senders'][number] {
+): PolicySender {
 	const { id, domain, tenant, pool, from, status, rate, retry, maxAge, salt, hash, iterations } = value;
 	return {
 		id,

@@ -1,4 +1,4 @@
-import type { PolicyInput, PolicySender } from './input.ts';
+import type { PolicyHead, PolicySender } from './input.ts';
 import type { Judgement } from './judge.ts';
 import { byText } from './order.ts';
 
@@ -58,29 +58,50 @@ export function limitOf(spec: string): NonNullable<PolicySender['limit']> {
 	return { count: Number(count), unit };
 }
 
-/**
- * The rows of directory.sqlite, table by table, each table ordered by key; values are JSON with a fixed order of fields,
- * absent instead of null. One at a time, so that 300,000 rows need no memory.
- * @param input ordered by `inOrder`.
- */
-export function* directoryRows(input: PolicyInput, judgement: Judgement): Generator<DirectoryRow> {
-	yield* domainRows(input, judgement);
-	yield* bounceHostRows(input);
-	const pools = new Map(input.pools.map(({ id, name }) => [id, name]));
-	const domains = new Map(input.domains.map(({ id, name }) => [id, name]));
-	for (const sender of input.senders) {
-		if (judgement.keptOut.has(sender.id)) continue;
-		const value = senderValue(sender, domains.get(sender.domainId) ?? '', pools.get(sender.poolId) ?? '');
-		yield ['sender', sender.address, JSON.stringify(value)];
-	}
-	yield* tenantRows(input, judgement, pools);
-	for (const { id, address, enabled } of input.mailboxes)
-		if (enabled && !judgement.keptOut.has(id)) yield ['mailbox', address, JSON.stringify({ id })];
-	yield* keyRows(input, judgement);
+/** A sender's own row and that of its tenant. @param names of its domain and pool. */
+export function senderRows(sender: PolicySender, { domain, pool }: { domain: string; pool: string }): DirectoryRow[] {
+	const { id, address, tenant, fromPolicy: from, status, limit, verifier } = sender;
+	const rate = limit === null ? undefined : throttleSpec(limit);
+	const retry = sender.retryIntervalSeconds ?? undefined;
+	const maxAge = sender.maxAgeSeconds ?? undefined;
+	const value: SenderValue = {
+		id,
+		domain,
+		tenant,
+		pool,
+		from,
+		status,
+		rate,
+		retry,
+		maxAge,
+		salt: verifier?.salt,
+		hash: verifier?.hash,
+		iterations: verifier?.iterations
+	};
+	const queue: TenantValue = { pool, sender: address, rate, retry, maxAge };
+	return [
+		['sender', address, JSON.stringify(value)],
+		['tenant', tenant, JSON.stringify(queue)]
+	];
 }
 
-function* domainRows(input: PolicyInput, { keys, notReady, domainSenders }: Judgement): Generator<DirectoryRow> {
-	for (const { id, name, bounceHost, acceptAnyReturnPath, complaintAddress } of input.domains) {
+/**
+ * The rows of everything but senders, each table ordered by key; values are JSON with a fixed order of fields, absent
+ * instead of null. @param head ordered by `inOrder`.
+ */
+export function* headRows(head: PolicyHead, judgement: Judgement): Generator<DirectoryRow> {
+	yield* domainRows(head, judgement);
+	for (const { bounceHost, name } of head.domains.toSorted((a, b) => byText(a.bounceHost, b.bounceHost)))
+		yield ['bounce_host', bounceHost, JSON.stringify({ domain: name })];
+	for (const [tenant, pool] of [...judgement.orphans].sort(([a], [b]) => byText(a, b)))
+		yield ['tenant', tenant, JSON.stringify({ pool })];
+	for (const { id, address, enabled } of head.mailboxes)
+		if (enabled && !judgement.keptOut.has(id)) yield ['mailbox', address, JSON.stringify({ id })];
+	yield* keyRows(head, judgement);
+}
+
+function* domainRows(head: PolicyHead, { keys, notReady, domainSenders }: Judgement): Generator<DirectoryRow> {
+	for (const { id, name, bounceHost, acceptAnyReturnPath, complaintAddress } of head.domains) {
 		const reason = notReady.get(id);
 		const value: DomainValue = {
 			id,
@@ -97,58 +118,9 @@ function* domainRows(input: PolicyInput, { keys, notReady, domainSenders }: Judg
 	}
 }
 
-function* bounceHostRows({ domains }: PolicyInput): Generator<DirectoryRow> {
-	for (const { bounceHost, name } of domains.toSorted((a, b) => byText(a.bounceHost, b.bounceHost)))
-		yield ['bounce_host', bounceHost, JSON.stringify({ domain: name })];
-}
-
-function senderValue(sender: PolicySender, domain: string, pool: string): SenderValue {
-	const { id, tenant, fromPolicy: from, status, verifier } = sender;
-	return {
-		id,
-		domain,
-		tenant,
-		pool,
-		from,
-		status,
-		...queueOptions(sender),
-		salt: verifier?.salt,
-		hash: verifier?.hash,
-		iterations: verifier?.iterations
-	};
-}
-
-function queueOptions({ limit, retryIntervalSeconds, maxAgeSeconds }: PolicySender) {
-	return {
-		rate: limit === null ? undefined : throttleSpec(limit),
-		retry: retryIntervalSeconds ?? undefined,
-		maxAge: maxAgeSeconds ?? undefined
-	};
-}
-
-/** Every tenant that spooled mail may name, with a pool: senders, senders that stay out, and removed ones. */
-function* tenantRows(input: PolicyInput, { keptOut }: Judgement, pools: Map<string, string>): Generator<DirectoryRow> {
-	const values = new Map<string, TenantValue | PolicySender>();
-	for (const { tenant, pool } of input.tombstones.senders) values.set(tenant, { pool });
-	for (const sender of input.senders) {
-		const pool = pools.get(sender.poolId) ?? input.settings.defaultPool;
-		if (!keptOut.has(sender.id)) values.set(sender.tenant, sender);
-		else if (pool !== null && !values.has(sender.tenant)) values.set(sender.tenant, { pool });
-	}
-	for (const tenant of [...values.keys()].sort(byText)) {
-		const value = values.get(tenant);
-		if (value === undefined) continue;
-		yield ['tenant', tenant, JSON.stringify('address' in value ? tenantValue(value, pools) : value)];
-	}
-}
-
-function tenantValue(sender: PolicySender, pools: Map<string, string>): TenantValue {
-	return { pool: pools.get(sender.poolId) ?? '', sender: sender.address, ...queueOptions(sender) };
-}
-
-function* keyRows(input: PolicyInput, { keys }: Judgement): Generator<DirectoryRow> {
+function* keyRows(head: PolicyHead, { keys }: Judgement): Generator<DirectoryRow> {
 	const rows: DirectoryRow[] = [];
-	for (const { id: domainId, name } of input.domains)
+	for (const { id: domainId, name } of head.domains)
 		for (const { id, selector, algorithm, privateKeyHash } of keys.get(domainId) ?? [])
 			rows.push(['dkim_key', `${name}/${selector}`, JSON.stringify({ id, algorithm, hash: privateKeyHash })]);
 	yield* rows.sort(([, a], [, b]) => byText(a, b));

@@ -16,8 +16,8 @@ export type Page = [kind: PageKind, json: string];
 const pageSize = 2000;
 
 /**
- * Columns in the order that parse.ts reads; the key comes first and is unique. `sender` and `dkim_key` are the ones that
- * grow; a page is a range of an index, so the last costs what the first does.
+ * Columns in the order that parse.ts reads; the key comes first and is unique. Senders come last: they are judged as
+ * they pass; a page is a range of an index, so the last costs what the first does.
  */
 const pageQueries: Record<Exclude<PageKind, 'settings'>, { from: string; key: string; columns: string[] }> = {
 	source: { from: 'sources', key: 'address', columns: ['address', 'id', 'name', 'ehlo_domain'] },
@@ -38,6 +38,8 @@ const pageQueries: Record<Exclude<PageKind, 'settings'>, { from: string; key: st
 		key: 'id',
 		columns: ['id', 'domain_id', 'selector', 'algorithm', 'state', 'private_key_hash']
 	},
+	removed_sender: { from: 'removed_senders', key: 'tenant', columns: ['tenant', 'pool_name'] },
+	mailbox: { from: 'bounce_accounts', key: 'address', columns: ['address', 'id', 'domain_id', 'enabled'] },
 	sender: {
 		from: 'senders',
 		key: 'address',
@@ -57,9 +59,7 @@ const pageQueries: Record<Exclude<PageKind, 'settings'>, { from: string; key: st
 			'password_verifier',
 			'password_iterations'
 		]
-	},
-	removed_sender: { from: 'removed_senders', key: 'tenant', columns: ['tenant', 'pool_name'] },
-	mailbox: { from: 'bounce_accounts', key: 'address', columns: ['address', 'id', 'domain_id', 'enabled'] }
+	}
 };
 
 /**

@@ -1,19 +1,21 @@
 import { parentPort } from 'node:worker_threads';
-import { buildRevision } from './build-revision.ts';
-import type { BuildRequest, BuiltRevision } from './build-revision.ts';
+import { openBuild } from './build-revision.ts';
+import type { BuildRequest, BuiltRevision, RevisionBuild } from './build-revision.ts';
 import { countChanges, CursorError, listChanges } from './changes.ts';
 import type { ChangeCounts, ChangePage } from './changes.ts';
 import { createParser, UnreadablePolicy } from './parse.ts';
 import type { PageKind } from './parse.ts';
 import type { Problem } from './problem.ts';
-import { readRevisionInput } from './revision.ts';
+import { readRevisionHead, readRevisionSenders } from './revision.ts';
 
-/** What the main thread asks; each is answered once, in order, but for `page`. */
+/** What the main thread asks; each is answered once, in order, but for `begin` and `page`. */
 export type WorkerCall =
-	| { kind: 'begin' }
+	| { kind: 'begin'; directory: string; request: BuildRequest }
 	| { kind: 'page'; page: [kind: PageKind, json: string] }
-	/** Of the pages since `begin`, or of a revision's directory. */
-	| { kind: 'build'; directory: string; from: string | null; request: BuildRequest }
+	/** Of the pages since `begin`. */
+	| { kind: 'build' }
+	/** Of a revision's directory. */
+	| { kind: 'rebuild'; directory: string; from: string; request: BuildRequest }
 	| { kind: 'changes'; was: string | null; now: string; cursor?: string | undefined; limit?: number | undefined }
 	| { kind: 'count'; was: string | null; now: string };
 
@@ -25,25 +27,69 @@ export type WorkerAnswer =
 	| { kind: 'bad-cursor' }
 	| { kind: 'failed'; message: string };
 
-let parser = createParser();
-/** A page that could not be parsed at all; told when the build asks for it. */
-let broken: unknown;
+interface Building {
+	parser: ReturnType<typeof createParser>;
+	/** Opened by the first sender, when everything else is there. */
+	open: () => RevisionBuild;
+	close: () => void;
+	/** What a page failed with: told when the build asks. */
+	failure?: unknown;
+}
+
+let building: Building | undefined;
+
+function begin({ directory, request }: Extract<WorkerCall, { kind: 'begin' }>): Building {
+	let build: RevisionBuild | undefined;
+	const open = () => (build ??= openBuild(directory, parser.head(), request));
+	const parser = createParser((sender) => open().sender(sender));
+	return { parser, open, close: () => build?.close() };
+}
+
+function takePage(page: [kind: PageKind, json: string]): void {
+	if (building === undefined || building.failure !== undefined) return;
+	try {
+		building.parser.add(...page);
+	} catch (error) {
+		building.failure = error;
+	}
+}
+
+function build(): BuiltRevision {
+	if (building === undefined) throw new Error('A build was asked for before it began.');
+	const { parser, open, close, failure } = building;
+	building = undefined;
+	try {
+		if (failure !== undefined) throw failure as Error;
+		return open().finish(parser.problems);
+	} finally {
+		close();
+	}
+}
+
+function rebuild({ directory, from, request }: Extract<WorkerCall, { kind: 'rebuild' }>): BuiltRevision {
+	const head = readRevisionHead(from);
+	const build = openBuild(directory, head, request);
+	try {
+		for (const sender of readRevisionSenders(from, head)) build.sender(sender);
+		return build.finish([]);
+	} finally {
+		build.close();
+	}
+}
 
 function answer(call: WorkerCall): WorkerAnswer | undefined {
 	switch (call.kind) {
 		case 'begin':
-			parser = createParser();
-			broken = undefined;
+			building?.close();
+			building = begin(call);
 			return undefined;
 		case 'page':
-			try {
-				parser.add(...call.page);
-			} catch (error) {
-				broken = error;
-			}
+			takePage(call.page);
 			return undefined;
 		case 'build':
-			return { kind: 'built', value: build(call) };
+			return { kind: 'built', value: build() };
+		case 'rebuild':
+			return { kind: 'built', value: rebuild(call) };
 		case 'changes':
 			return { kind: 'changes', value: listChanges(call.was, call.now, call) };
 		case 'count':
@@ -51,15 +97,7 @@ function answer(call: WorkerCall): WorkerAnswer | undefined {
 	}
 }
 
-function build({ directory, from, request }: Extract<WorkerCall, { kind: 'build' }>): BuiltRevision {
-	if (from !== null) return buildRevision(directory, { input: readRevisionInput(from), unreadable: [] }, request);
-	if (broken !== undefined) throw broken as Error;
-	const { input, problems } = parser.finish();
-	parser = createParser();
-	return buildRevision(directory, { input, unreadable: problems }, request);
-}
-
-function failure(error: unknown): WorkerAnswer {
+function failed(error: unknown): WorkerAnswer {
 	if (error instanceof UnreadablePolicy) return { kind: 'unreadable', problem: error.problem };
 	if (error instanceof CursorError) return { kind: 'bad-cursor' };
 	return { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
@@ -70,7 +108,7 @@ parentPort?.on('message', (call: WorkerCall) => {
 	try {
 		reply = answer(call);
 	} catch (error) {
-		reply = failure(error);
+		reply = failed(error);
 	}
 	if (reply !== undefined) parentPort?.postMessage(reply);
 });
