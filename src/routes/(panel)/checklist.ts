@@ -22,16 +22,11 @@ export interface CheckStep extends Step {
 
 /** From an empty server to mail, in the order in which one step makes the next possible. */
 export function checklist(progress: Progress): CheckStep[] {
-	return [
-		hostname(progress),
-		source(progress),
-		pool(progress),
-		domain(progress),
-		dkim(progress),
-		dns(progress),
-		sender(progress),
-		applied(progress)
-	];
+	const makers = [hostname, source, pool, domain, dkim, dns, sender, applied];
+	const steps = makers.map((make) => make(progress));
+	const next = steps.find(({ status }) => status === 'waiting');
+	if (next) next.status = 'next';
+	return steps;
 }
 
 export function isReady(steps: Step[]): boolean {
@@ -67,7 +62,7 @@ function source({ sources }: Progress): CheckStep {
 			`${counted(sources, 'IP address sends', 'IP addresses send')} mail.`,
 			'An IP address of this server that mail goes out from.'
 		],
-		{ href: '/sources?new=source', action: 'Add a source' }
+		{ href: '/sources?new', action: 'Add a source' }
 	);
 }
 
@@ -79,7 +74,7 @@ function pool({ pools }: Progress): CheckStep {
 			`${counted(pools, 'pool shares', 'pools share')} the mail out between sources.`,
 			'A named group of sources; each sender uses one.'
 		],
-		{ href: '/sources?new=pool', action: 'Add a pool' }
+		{ href: '/pools?new', action: 'Add a pool' }
 	);
 }
 

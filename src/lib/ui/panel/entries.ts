@@ -19,8 +19,8 @@ const own: Entry[] = [
 	{ label: 'Revisions', href: '/policy/revisions', icon: groups[2]?.items[0]?.icon ?? Globe, kind: 'Page' },
 	{ label: 'Add a domain', href: '/domains?new', icon: Plus, kind: 'Action' },
 	{ label: 'Add a sender', href: '/senders?new', icon: Plus, kind: 'Action' },
-	{ label: 'Add a source', href: '/sources?new=source', icon: Plus, kind: 'Action' },
-	{ label: 'Add a pool', href: '/sources?new=pool', icon: Plus, kind: 'Action' }
+	{ label: 'Add a source', href: '/sources?new', icon: Plus, kind: 'Action' },
+	{ label: 'Add a pool', href: '/pools?new', icon: Plus, kind: 'Action' }
 ];
 
 /** Pages and actions whose name holds every word of the text. */

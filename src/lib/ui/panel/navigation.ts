@@ -14,8 +14,8 @@ export interface Destination {
 	icon: IconComponent;
 	/** Whose number stands behind it. */
 	count?: 'domains' | 'senders';
-	/** The addresses below it, when they do not begin with `href`. */
-	under?: string;
+	/** Where it is current, when that is not only `href` and what lies below. */
+	under?: string[];
 }
 
 export const groups: { title?: string; items: Destination[] }[] = [
@@ -25,14 +25,14 @@ export const groups: { title?: string; items: Destination[] }[] = [
 		items: [
 			{ label: 'Domains', href: '/domains', icon: Globe, count: 'domains' },
 			{ label: 'Senders', href: '/senders', icon: UserRound, count: 'senders' },
-			{ label: 'Sources and pools', href: '/sources', icon: Network },
+			{ label: 'Sources and pools', href: '/sources', icon: Network, under: ['/sources', '/pools'] },
 			{ label: 'Import', href: '/imports', icon: FileUp }
 		]
 	},
 	{
 		title: 'Server',
 		items: [
-			{ label: 'Policy', href: '/policy/review', icon: Shield, under: '/policy' },
+			{ label: 'Policy', href: '/policy/review', icon: Shield, under: ['/policy'] },
 			{ label: 'Audit', href: '/audit', icon: ListChecks },
 			{ label: 'Settings', href: '/settings', icon: Settings }
 		]
@@ -40,8 +40,8 @@ export const groups: { title?: string; items: Destination[] }[] = [
 ];
 
 export function isAt(destination: Destination, path: string): boolean {
-	const base = destination.under ?? destination.href;
-	return path === base || (base !== '/' && path.startsWith(`${base}/`));
+	const bases = destination.under ?? [destination.href];
+	return bases.some((base) => path === base || (base !== '/' && path.startsWith(`${base}/`)));
 }
 
 /** The entry that a path belongs to: its name is the crumb of a page that names none. */
