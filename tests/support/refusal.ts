@@ -11,13 +11,10 @@ export interface Refusal {
 
 /** How a call was refused, as a client would see it. Fails when it was not, or when it failed by a bug. */
 export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
-	let error: unknown;
-	try {
-		await call;
-	} catch (thrown) {
-		error = thrown;
-	}
-	if (error === undefined) throw new Error('The call was not refused.');
+	const error = await call.then(
+		() => new Error('The call was not refused.'),
+		(thrown: unknown) => (thrown instanceof Error ? thrown : new Error('Something was thrown that is no error.'))
+	);
 	const cause = error instanceof TRPCError ? error.cause : error;
 	if (cause instanceof UserError) {
 		return {

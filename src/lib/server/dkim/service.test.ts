@@ -163,6 +163,13 @@ describe('an imported key', () => {
 		expect([await app.db.$count(dkimKeys), await app.db.$count(usedSelectors)]).toEqual([0, 0]);
 	});
 
+	it('is refused when its halves do not belong together', async () => {
+		const der = Buffer.from(pems.pkcs8!.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
+		der.writeUInt8(der.readUInt8(120) ^ 1, 120);
+		const pem = `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`;
+		expect(await refusalOf(importPem(pem))).toMatchObject({ code: 'BAD_REQUEST', reason: 'broken-key' });
+	});
+
 	it.each(['', 'no key', '\0', 'x'.repeat(16_385)])('refuses %#', async (pem) => {
 		expect(Object.keys((await refusalOf(importPem(pem))).fieldErrors)).toEqual(['pem']);
 	});
@@ -188,7 +195,7 @@ describe('an imported key', () => {
 			"select name from sqlite_master where type = 'table' and name not like '%search%'"
 		);
 		for (const { name } of tables.rows) {
-			const { rows } = await app.database.client.execute(`select * from "${String(name)}"`);
+			const { rows } = await app.database.client.execute(`select * from "${name as string}"`);
 			expect(JSON.stringify(rows)).not.toContain(canary);
 		}
 		const [entry] = await app.db.select().from(auditEntries).where(eq(auditEntries.action, 'dkim.import'));

@@ -7,7 +7,7 @@ import { displayHost } from '../core/inputs.ts';
 import { dkimKeys, keyRequests } from '../dkim/tables.ts';
 import { senders } from '../senders/tables.ts';
 import type { domainItem } from './inputs.ts';
-import { domains } from './tables.ts';
+import type { domains } from './tables.ts';
 
 type Row = typeof domains.$inferSelect;
 export type DomainItem = z.infer<typeof domainItem>;

@@ -9,9 +9,8 @@ import { domains } from './tables.ts';
  */
 export async function assertFreeNames(
 	db: DbOrTransaction,
-	{ name, bounceHost, exceptId = '' }: { name: string; bounceHost: string | undefined; exceptId?: string }
+	{ name, bounceHost, exceptId = '' }: { name: string; bounceHost: string; exceptId?: string }
 ): Promise<void> {
-	if (bounceHost === undefined) return;
 	if (bounceHost === name) throw nameTaken('bounceHost');
 	const taken = await db
 		.select({ name: domains.name, bounceHost: domains.bounceHost })

@@ -31,7 +31,7 @@ function insertAccount(domainId: string, address: string) {
 
 async function explain(statement: string): Promise<string> {
 	const plan = await app.database.client.execute(`EXPLAIN QUERY PLAN ${statement}`);
-	return plan.rows.map((row) => String(row.detail)).join('\n');
+	return plan.rows.map((row) => row.detail as string).join('\n');
 }
 
 describe('what never becomes a domain', () => {

@@ -15,6 +15,7 @@ import type { DomainItem } from './items.ts';
 import { assertFreeNames, nameTaken } from './names.ts';
 import { domains } from './tables.ts';
 
+export { createDomain as createDomainInput } from './inputs.ts';
 export type { DomainItem } from './items.ts';
 
 type Row = typeof domains.$inferSelect;
@@ -57,28 +58,41 @@ export async function getDomainRow(db: DbOrTransaction, id: string, version?: nu
 }
 
 export async function createDomain(app: App, input: z.infer<typeof inputs.createDomain>): Promise<DomainItem> {
-	const bounceHost = input.bounceHost ?? `bounce.${input.name}`;
 	return withConstraint({ unique: () => nameTaken('name') }, () =>
-		app.db.transaction(async (tx) => {
-			await assertFreeNames(tx, { name: input.name, bounceHost });
-			const [row] = await tx
-				.insert(domains)
-				.values({
-					name: input.name,
-					bounceHost,
-					acceptAnyReturnPath: input.acceptAnyReturnPath ?? true,
-					complaintAddress: input.complaintAddress ?? null,
-					dmarc: input.dmarc ?? { policy: 'none' },
-					createdAt: app.clock()
-				})
-				.returning();
-			if (row === undefined) throw new Error('The domain was not stored.');
-			return itemOf(tx, row);
-		})
+		app.db.transaction(async (tx) => itemOf(tx, await addDomain(tx, input, app.clock())))
 	);
 }
 
-/** Bounce accounts move with the bounce host: they keep their mail and get their address there. */
+/**
+ * One domain inside the caller's transaction. `input` is parsed: normalised and within its limits.
+ * @throws UserError beside `name` or `bounceHost` when one of them is taken.
+ */
+export async function addDomain(
+	db: DbOrTransaction,
+	input: z.infer<typeof inputs.createDomain>,
+	createdAt: number
+): Promise<Row> {
+	const { name, bounceHost = `bounce.${name}` } = input;
+	await assertFreeNames(db, { name, bounceHost });
+	const [row] = await db
+		.insert(domains)
+		.values({
+			name,
+			bounceHost,
+			acceptAnyReturnPath: input.acceptAnyReturnPath ?? true,
+			complaintAddress: input.complaintAddress ?? null,
+			dmarc: input.dmarc ?? { policy: 'none' },
+			createdAt
+		})
+		.returning();
+	if (row === undefined) throw new Error('The domain was not stored.');
+	return row;
+}
+
+/**
+ * Bounce accounts move with the bounce host: they keep their mail and get their address there. Reports to the old host
+ * for mail that is under way are refused from the next policy on.
+ */
 export async function updateDomain(
 	app: App,
 	{ id, version, ...fields }: z.infer<typeof inputs.updateDomain>
@@ -86,8 +100,9 @@ export async function updateDomain(
 	return withConstraint({ unique: () => nameTaken('bounceHost') }, () =>
 		app.db.transaction(async (tx) => {
 			const before = await getDomainRow(tx, id, version);
-			const moves = fields.bounceHost !== undefined && fields.bounceHost !== before.bounceHost;
-			if (moves) await assertFreeNames(tx, { bounceHost: fields.bounceHost, name: before.name, exceptId: id });
+			const { bounceHost = before.bounceHost } = fields;
+			const moves = bounceHost !== before.bounceHost;
+			if (moves) await assertFreeNames(tx, { bounceHost, name: before.name, exceptId: id });
 			const [row] = await tx
 				.update(domains)
 				.set({ ...given(fields), version: before.version + 1 })

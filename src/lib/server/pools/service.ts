@@ -183,9 +183,10 @@ async function itemsOf(db: DbOrTransaction, rows: Row[]): Promise<PoolItem[]> {
 		.where(inArray(senders.poolId, ids))
 		.groupBy(senders.poolId);
 	const [setting] = await db.select({ defaultPoolId: settings.defaultPoolId }).from(settings).limit(1);
+	const membersOf = Map.groupBy(members, ({ poolId }) => poolId);
 	return rows.map((row) => ({
 		...row,
-		sources: members.filter(({ poolId }) => poolId === row.id).map(({ poolId: _, ...member }) => member),
+		sources: (membersOf.get(row.id) ?? []).map(({ poolId: _, ...member }) => member),
 		senders: used.find(({ poolId }) => poolId === row.id)?.senders ?? 0,
 		isDefault: setting?.defaultPoolId === row.id
 	}));

@@ -167,12 +167,13 @@ async function itemsOf(app: App, db: DbOrTransaction, rows: Row[]): Promise<Sour
 		db,
 		rows.map(({ id }) => id)
 	);
+	const poolsUsing = Map.groupBy(using, ({ sourceId }) => sourceId);
 	return rows.map((row) => ({
 		...row,
 		displayName: displayHost(row.ehloDomain),
 		kumoName: kumoSourceName(row),
 		isOnHost: here.has(row.address),
-		pools: using.filter(({ sourceId }) => sourceId === row.id).map(({ id, name }) => ({ id, name }))
+		pools: (poolsUsing.get(row.id) ?? []).map(({ id, name }) => ({ id, name }))
 	}));
 }
 
