@@ -20,9 +20,9 @@ export interface Systemd {
 
 /** Services by systemctl. `sd_booted(3)`: systemd runs exactly when /run/systemd/system is there. */
 export function createSystemd(
-	run: (file: string, args: string[], options: RunOptions) => Promise<RunResult>
+	run: (file: string, args: string[], options: RunOptions) => Promise<RunResult>,
+	isBooted: () => boolean = () => existsSync('/run/systemd/system')
 ): Systemd {
-	const isBooted = () => existsSync('/run/systemd/system');
 	const absent = 'systemd does not run on this machine.';
 	return {
 		async status(unit) {
