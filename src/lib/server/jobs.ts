@@ -3,6 +3,7 @@ import { removeOldEntries } from './audit/service.ts';
 import { removeEndedAttempts } from './auth/limits.ts';
 import { removeExpiredSessions } from './auth/sessions.ts';
 import type { Job } from './core/schedule.ts';
+import { removeExpiredImports } from './imports/service.ts';
 import { removeOldTombstones } from './senders/service.ts';
 import { makeRequestedKeys } from './dkim/make-requested-keys.ts';
 import { endRetirements } from './dkim/service.ts';
@@ -16,6 +17,7 @@ const minute = 60_000;
 export const jobs = (app: App): Job[] => [
 	{ name: 'auth.remove-expired-sessions', everyMs: 10 * minute, run: () => removeExpiredSessions(app) },
 	{ name: 'auth.remove-ended-attempts', everyMs: 10 * minute, run: () => removeEndedAttempts(app) },
+	{ name: 'imports.remove-expired', everyMs: 10 * minute, run: () => removeExpiredImports(app) },
 	{ name: 'senders.remove-old-tombstones', everyMs: 60 * minute, run: () => removeOldTombstones(app) },
 	{ name: 'audit.remove-old-entries', everyMs: 60 * minute, run: () => removeOldEntries(app) },
 	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },

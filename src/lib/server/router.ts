@@ -8,6 +8,7 @@ import { domainsRouter } from './domains/router.ts';
 import { router } from './core/trpc.ts';
 import type { Caller, Context } from './core/trpc.ts';
 import { policyRouter } from './policy/router.ts';
+import { importsRouter } from './imports/router.ts';
 import { poolsRouter } from './pools/router.ts';
 import { sendersRouter } from './senders/router.ts';
 import { settingsRouter } from './settings/router.ts';
@@ -21,6 +22,7 @@ export const appRouter = router({
 	domains: domainsRouter,
 	dkim: dkimRouter,
 	senders: sendersRouter,
+	imports: importsRouter,
 	bounces: bouncesRouter,
 	policy: policyRouter,
 	audit: auditRouter

@@ -1,5 +1,4 @@
-import { and, eq, gte, lt, or, sql } from 'drizzle-orm';
-import { getTableColumns } from 'drizzle-orm';
+import { and, eq, getTableColumns, lt, sql } from 'drizzle-orm';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import { nextVersion } from '../core/columns.ts';
@@ -10,10 +9,16 @@ import { follows, listPage, searchIndexed, ordered } from '../core/paging.ts';
 import type { Page } from '../core/paging.ts';
 import { domains } from '../domains/tables.ts';
 import { pools } from '../pools/tables.ts';
+import { numberedTenants } from './bulk.ts';
 import { createCredential } from './credential.ts';
 import type * as inputs from './inputs.ts';
 import { removedSenders, senders } from './tables.ts';
-import { freeTenant, numberedNames, tenantName } from './tenant.ts';
+import { freeTenant, tenantName } from './tenant.ts';
+
+export { findSenders, writeSenders } from './bulk.ts';
+export type { SenderToWrite, StoredSender } from './bulk.ts';
+export { createCredential } from './credential.ts';
+export { chosenPassword } from './inputs.ts';
 
 type SenderItem = z.infer<typeof inputs.senderItem>;
 type WithPassword = z.infer<typeof inputs.senderWithPassword>;
@@ -194,17 +199,8 @@ function addressTaken(): UserError {
 	});
 }
 
-/** Looks at living and removed senders: a new sender must not inherit spooled mail. */
 async function findFreeTenant(tx: DbOrTransaction, name: string): Promise<string> {
-	const { first, end } = numberedNames(name);
-	const [living, removed] = [senders.tenant, removedSenders.tenant].map((column) =>
-		or(eq(column, name), and(gte(column, first), lt(column, end)))
-	);
-	const taken = await Promise.all([
-		tx.select({ tenant: senders.tenant }).from(senders).where(living),
-		tx.select({ tenant: removedSenders.tenant }).from(removedSenders).where(removed)
-	]);
-	return freeTenant(name, new Set(taken.flat().map(({ tenant }) => tenant)));
+	return freeTenant(name, new Set(await numberedTenants(tx, name)));
 }
 
 function limitColumns(limits: Limits): Pick<Row, 'limitCount' | 'limitUnit'> {
