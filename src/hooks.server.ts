@@ -10,6 +10,7 @@ import { startJobs } from '$lib/server/core/schedule';
 import type { Gate } from '$lib/server/core/trpc';
 import { createGate } from '$lib/server/gate';
 import { jobs } from '$lib/server/jobs';
+import { closeCompiler } from '$lib/server/policy/compile';
 import { appRouter } from '$lib/server/router';
 
 let app: App;
@@ -21,8 +22,14 @@ export const init: ServerInit = async () => {
 	gate = createGate(app);
 	const stopJobs = startJobs(jobs(app), app.log);
 	await announceSetup();
-	process.once('sveltekit:shutdown', () => void stopJobs().then(() => app.close()));
+	process.once('sveltekit:shutdown', () => void close(stopJobs));
 };
+
+async function close(stopJobs: () => Promise<void>): Promise<void> {
+	await stopJobs();
+	await closeCompiler(app);
+	app.close();
+}
 
 async function announceSetup(): Promise<void> {
 	const setup = await prepareSetupCode(app);

@@ -22,7 +22,7 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'audit.remove-old-entries', everyMs: 60 * minute, run: () => removeOldEntries(app) },
 	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },
 	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },
-	{ name: 'policy.recover', everyMs: minute, run: () => recoverApplies(app) },
+	{ name: 'policy.recover', everyMs: minute, atStart: true, run: () => recoverApplies(app) },
 	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
 	{ name: 'pools.remove-ended-names', everyMs: 60 * minute, run: () => removeEndedPoolNames(app) }
 ];

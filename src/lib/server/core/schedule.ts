@@ -4,6 +4,8 @@ import type { Log } from './log.ts';
 export interface Job {
 	name: string;
 	everyMs: number;
+	/** Runs once at the start too, before its first turn. */
+	atStart?: true;
 	run: () => Promise<void>;
 }
 
@@ -22,16 +24,18 @@ export function startJobs(jobs: Job[], log: Log): () => Promise<void> {
 		if (!stopped) plan(job);
 	}
 
+	function begin(job: Job): void {
+		const work = turn(job).finally(() => running.delete(work));
+		running.add(work);
+	}
+
 	function plan(job: Job): void {
-		const timer = setTimeout(() => {
-			const work = turn(job).finally(() => running.delete(work));
-			running.add(work);
-		}, job.everyMs);
+		const timer = setTimeout(() => begin(job), job.everyMs);
 		timer.unref();
 		timers.set(job.name, timer);
 	}
 
-	jobs.forEach(plan);
+	for (const job of jobs) (job.atStart ? begin : plan)(job);
 	return async () => {
 		stopped = true;
 		for (const timer of timers.values()) clearTimeout(timer);
