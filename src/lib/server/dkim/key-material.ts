@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { UserError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 
-export type Algorithm = 'rsa-2048' | 'rsa-4096' | 'ed25519';
+type Algorithm = 'rsa-2048' | 'rsa-4096' | 'ed25519';
 
 export interface KeyMaterial {
 	algorithm: Algorithm;

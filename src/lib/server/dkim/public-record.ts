@@ -1,4 +1,4 @@
-export interface PublicRecord {
+interface PublicRecord {
 	name: string;
 	value: string;
 	parts: string[];

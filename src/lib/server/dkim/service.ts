@@ -16,7 +16,7 @@ import { dkimKeys } from './tables.ts';
 export { keyProgress, requestKeys } from './key-requests.ts';
 
 type Row = typeof dkimKeys.$inferSelect;
-export type KeyItem = z.infer<typeof inputs.keyItem>;
+type KeyItem = z.infer<typeof inputs.keyItem>;
 
 /**
  * How long a key stays published after it signed its last message (7 days): spooled mail keeps its signature while it is

@@ -7,7 +7,7 @@ export const listDomains = z.strictObject(listInput(['name', 'createdAt'])).pref
 /** So that `bounce.<name>` is a host name too: at most 253 octets with it. */
 const nameLimit = 246;
 
-/** Host names of mail have no underscore (RFC 5321 4.1.2): KumoMTA would refuse an address there. */
+/** Domains of mail addresses have no underscore (RFC 5321 4.1.2): many receivers refuse mail from such a name. */
 const mailHost = (max?: number) =>
 	hostName(max).refine((name) => !name.includes('_'), 'Mail cannot have a name with an underscore.');
 const mailAddress = emailAddress.refine(

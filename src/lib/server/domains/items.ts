@@ -45,7 +45,7 @@ export async function itemsOf(db: DbOrTransaction, rows: Row[]): Promise<DomainI
 }
 
 /** A domain without an active key is kept out of the policy: its mail could not be signed. */
-export function readinessOf({
+function readinessOf({
 	active,
 	pending,
 	isRequested

@@ -7,7 +7,6 @@ import { insertPool, insertSenders } from '../../../../tests/support/rows.ts';
 import { bounceAccounts } from '../bounces/tables.ts';
 import { dkimKeys, keyRequests, usedSelectors } from '../dkim/tables.ts';
 import { policyDomain } from '../policy/input.ts';
-import { spooledForMs } from '../pools/service.ts';
 import { removedSenders, senders } from '../senders/tables.ts';
 import { domains } from './tables.ts';
 
@@ -239,7 +238,7 @@ describe('removing', () => {
 		expect([await app.db.$count(dkimKeys), await app.db.$count(bounceAccounts)]).toEqual([0, 0]);
 		expect(
 			(await app.db.select().from(removedSenders)).map(({ poolName, keptUntilAt }) => [poolName, keptUntilAt])
-		).toEqual(Array(2).fill(['warm', clock.now() + spooledForMs]));
+		).toEqual(Array(2).fill(['warm', clock.now() + 7 * 24 * 60 * 60_000]));
 		expect(await app.db.select().from(usedSelectors)).toMatchObject([
 			{ domainName: 'xn--bcher-kva.example', selector: key.selector }
 		]);

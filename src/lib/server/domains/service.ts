@@ -6,17 +6,12 @@ import type { Db, DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError, versionMoved, withConstraint } from '../core/errors.ts';
 import { given, normaliseHost } from '../core/inputs.ts';
 import { follows, listPage, searchIndexed, ordered } from '../core/paging.ts';
-import { spooledForMs } from '../pools/service.ts';
-import { pools } from '../pools/tables.ts';
-import { removedSenders, senders } from '../senders/tables.ts';
+import { removeSendersOfDomain } from '../senders/service.ts';
 import type * as inputs from './inputs.ts';
 import { itemOf, itemsOf } from './items.ts';
 import type { DomainItem } from './items.ts';
 import { assertFreeNames, nameTaken } from './names.ts';
 import { domains } from './tables.ts';
-
-export { createDomain as createDomainInput } from './inputs.ts';
-export type { DomainItem } from './items.ts';
 
 type Row = typeof domains.$inferSelect;
 
@@ -67,7 +62,7 @@ export async function createDomain(app: App, input: z.infer<typeof inputs.create
  * One domain inside the caller's transaction. `input` is parsed: normalised and within its limits.
  * @throws UserError beside `name` or `bounceHost` when one of them is taken.
  */
-export async function addDomain(
+async function addDomain(
 	db: DbOrTransaction,
 	input: z.infer<typeof inputs.createDomain>,
 	createdAt: number
@@ -144,7 +139,7 @@ export async function removeDomain(
 		const impact = await domainImpact(tx, id);
 		if (Object.values(impact).some((count) => count > 0) && normaliseHost(confirm ?? '') !== name)
 			throw unconfirmed(name, impact);
-		await keepTenants(tx, id, app.clock());
+		await removeSendersOfDomain(tx, id, app.clock());
 		await tx.delete(domains).where(eq(domains.id, id));
 		return { id };
 	});
@@ -159,13 +154,4 @@ function unconfirmed(
 		`With ${name} go ${senderCount} senders, ${keys} DKIM keys and ${accounts} bounce accounts. Nothing was removed. Type the name of the domain to confirm.`,
 		{ reason: 'confirm-needed', field: 'confirm' }
 	);
-}
-
-function keepTenants(db: DbOrTransaction, domainId: string, removedAt: number) {
-	return db.run(sql`
-		insert or replace into ${removedSenders} (tenant, pool_name, removed_at, kept_until_at)
-		select ${senders.tenant}, ${pools.name}, ${removedAt}, ${removedAt + spooledForMs}
-		from ${senders} join ${pools} on ${pools.id} = ${senders.poolId}
-		where ${senders.domainId} = ${domainId}
-	`);
 }

@@ -5,7 +5,7 @@ import { listInput, pageOf } from '../core/paging.ts';
 export const listPools = z.strictObject(listInput(['name', 'createdAt'])).prefault({});
 
 /** The alphabet that KumoMTA's queue names and metrics survive; `unspecified` is its own built-in pool. */
-export const poolName = z
+const poolName = z
 	.string()
 	.trim()
 	.regex(

@@ -17,7 +17,7 @@ import { poolSources, pools, removedPools } from './tables.ts';
 
 type Row = typeof pools.$inferSelect;
 type Members = z.infer<typeof createInput>['sources'];
-export type PoolItem = z.infer<typeof poolItem>;
+type PoolItem = z.infer<typeof poolItem>;
 
 /** The longest that a message may stay in the spool (30 days): until then its pool and tenant must keep an answer. */
 export const spooledForMs = 30 * 24 * 60 * 60_000;

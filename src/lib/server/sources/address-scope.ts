@@ -1,6 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 
-export type AddressScope = 'public' | 'private' | 'loopback';
+type AddressScope = 'public' | 'private' | 'loopback';
 
 /** Networks that the Internet does not route (IANA special-purpose registries, RFC 6890 and its updates). */
 const privateNetworks: [network: string, prefix: number, family: 'ipv4' | 'ipv6'][] = [

@@ -21,7 +21,7 @@ import { sources } from './tables.ts';
 export { kumoSourceName } from './kumo-name.ts';
 
 type Row = typeof sources.$inferSelect;
-export type SourceItem = z.infer<typeof sourceItem>;
+type SourceItem = z.infer<typeof sourceItem>;
 
 const sortColumns = { name: sources.name, address: sources.address, createdAt: sources.createdAt };
 
