@@ -116,21 +116,27 @@ async function execute(run: ApplyRun, work: (run: ApplyRun) => Promise<ApplyOutc
 		await finishRecord(app, id, outcome, steps.steps);
 		return answerOf(run, outcome);
 	} catch (error) {
-		const isStaged = steps.steps.some(({ name }) => name === 'stage' || name === 'swap');
-		const outcome = error instanceof UserError && !isStaged ? 'refused' : 'failed';
 		if (!(error instanceof UserError)) app.log.error('apply failed', { applyId: id, error });
-		await recordIfLive(run);
+		const outcome = await outcomeOf(run, error);
 		await finishRecord(app, id, outcome, steps.steps);
-		if (isStaged) return answerOf(run, outcome);
-		throw error;
+		if (outcome === 'refused' || steps.steps.every(isBeforeStage)) throw error;
+		return answerOf(run, outcome);
 	}
 }
 
-/** A revision that could not be put back is live all the same, and the record must say so. */
-async function recordIfLive({ app, roots, revision }: ApplyRun): Promise<void> {
-	if (revision === undefined) return;
+const isBeforeStage = ({ name }: ApplyStep) => name === 'snapshot' || name === 'render' || name === 'check';
+
+/**
+ * How an apply ended that was broken off. A revision that is live and was looked at is applied, also when writing that
+ * down failed; one that could not be put back is live all the same, and the record says so.
+ */
+async function outcomeOf({ app, roots, revision, steps }: ApplyRun, error: unknown): Promise<ApplyOutcome> {
 	const live = await readLive(app.host, roots);
-	if ('number' in live && live.number === revision.number) await markApplied(app, roots, revision.number, revision.directory);
+	const isLive = revision !== undefined && 'number' in live && live.number === revision.number;
+	if (isLive) await markApplied(app, roots, revision.number, revision.directory);
+	const last = steps.steps.at(-1);
+	if (isLive && last?.name === 'record') return 'applied';
+	return error instanceof UserError && steps.steps.every(isBeforeStage) ? 'refused' : 'failed';
 }
 
 function answerOf({ id, revision, live, steps }: ApplyRun, outcome: ApplyOutcome): ApplyAnswer {

@@ -38,6 +38,9 @@ export async function readLive(host: Host, roots: PolicyRoots): Promise<Live> {
 	return { kind: text === packaged ? 'packaged' : 'foreign', text, sha256: sha256(text) };
 }
 
+/** The bytes of init.lua; undefined when there is none. */
+export const textOf = (live: Live): string | undefined => (live.kind === 'absent' ? undefined : live.text);
+
 /** The revision that two such lines name. */
 export function revisionIn(text: string | undefined): { revision: string; number: number } | undefined {
 	const found = heading.exec(text ?? '');

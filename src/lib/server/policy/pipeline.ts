@@ -3,6 +3,7 @@ import type { Kumod } from '../kumod/client.ts';
 import type { Credential } from '../kumod/http.ts';
 import type { Host } from '../host/host.ts';
 import { listenersOf } from './listeners.ts';
+import { readLive, textOf } from './live.ts';
 import type { Live } from './live.ts';
 import type { RevisionKey } from './directory.ts';
 import { findManifest } from './drift.ts';
@@ -94,47 +95,62 @@ interface Change {
 
 /** From the swap on; also the way back to an older revision that lies complete on disk. */
 export async function goLive(pipeline: Pipeline, change: Change): Promise<PipelineOutcome> {
-	const { host, roots, kumod, credential, clock, steps } = pipeline;
-	const { revision, manifest, before, kind } = change;
-	const loadsBefore = await readLoads(kumod, credential);
-	await steps.run('swap', async () => {
-		await rememberRefresh(host, roots, { revision: revision.name, kind, dueAt: clock() });
-		await host.faultPoint('swap.refresh-remembered');
-		await swapIn(host, roots, revision.number, revision.live);
-		return { value: undefined, status: 'ok', output: `${roots.init} names revision ${revision.name}.` };
-	});
-	const evidence = await tellAndLook(pipeline, change, loadsBefore);
-	if (evidence !== undefined) {
-		await undo(pipeline, change);
-		return 'reverted';
-	}
-	await host.faultPoint('refresh.before-second');
-	const poolsMoved = kind === 'bump' && before?.sourcesHash !== manifest?.sourcesHash;
-	if (poolsMoved) {
-		const dueAt = clock() + secondBumpAfterMs;
-		await rememberRefresh(host, roots, { revision: revision.name, kind: 'bump', dueAt });
-	} else await forgetRefresh(host, roots);
-	return 'applied';
+	const loadsBefore = await readLoads(pipeline.kumod, pipeline.credential);
+	const isUnharmed = (await swap(pipeline, change)) && (await tellAndLook(pipeline, change, loadsBefore));
+	if (isUnharmed) return 'applied';
+	await undo(pipeline, change);
+	return 'reverted';
 }
 
-/** Refresh and probe. Answers what went wrong, or undefined. */
-async function tellAndLook(pipeline: Pipeline, change: Change, loadsBefore: number | undefined) {
+/** Answers false when it failed after its rename: then there is something to put back. */
+async function swap({ host, roots, clock, steps }: Pipeline, { revision, kind }: Change): Promise<boolean> {
+	try {
+		await steps.run('swap', async () => {
+			await rememberRefresh(host, roots, { revision: revision.name, kind, dueAt: clock() });
+			await host.faultPoint('swap.refresh-remembered');
+			await swapIn(host, roots, revision.number, revision.live);
+			return { value: undefined, status: 'ok', output: `${roots.init} names revision ${revision.name}.` };
+		});
+		return true;
+	} catch (error) {
+		const now = await readLive(host, roots);
+		if (textOf(now) === textOf(revision.live)) throw error;
+		return false;
+	}
+}
+
+/** Refresh and probe. Answers whether KumoMTA works with the revision, or is not there to be asked. */
+async function tellAndLook(pipeline: Pipeline, change: Change, loadsBefore: number | undefined): Promise<boolean> {
 	const { host, kumod, credential, patience, steps } = pipeline;
-	const refreshed = await caught(() => steps.run('refresh', async () => {
-		await host.faultPoint('refresh.before');
-		const result = await refreshKumod(refreshContext(pipeline), change.kind);
-		return { value: result, ...result };
-	}));
-	if (refreshed.status === 'failed') return refreshed.output;
-	const probed = await caught(() => steps.run('probe', async () => {
-		await host.faultPoint('probe.before');
-		const result: StepResult =
-			refreshed.status === 'skipped'
-				? { status: 'skipped', output: 'KumoMTA was not told, so there is nothing to look at.' }
-				: await probeKumod({ kumod, credential, patience, loadsBefore, refreshed: change.kind, listeners: listenersOf(change.manifest) });
-		return { value: result, ...result };
-	}));
-	return probed.status === 'failed' ? probed.output : undefined;
+	const refreshed = await caught(() =>
+		steps.run('refresh', async () => {
+			await host.faultPoint('refresh.before');
+			const result = await refreshKumod(refreshContext(pipeline), change.kind);
+			await host.faultPoint('refresh.told');
+			if (result.status !== 'failed') await planSecondBump(pipeline, change);
+			return { value: result, ...result };
+		})
+	);
+	if (refreshed.status === 'failed') return false;
+	const probed = await caught(() =>
+		steps.run('probe', async () => {
+			await host.faultPoint('probe.before');
+			const listeners = listenersOf(change.manifest);
+			const target = { kumod, credential, patience, loadsBefore, refreshed: change.kind, listeners };
+			const result: StepResult = refreshed.status === 'skipped' ? nothingToProbe : await probeKumod(target);
+			return { value: result, ...result };
+		})
+	);
+	return probed.status !== 'failed';
+}
+
+const nothingToProbe: StepResult = { status: 'skipped', output: 'KumoMTA was not told, so there is nothing to look at.' };
+
+/** What was owed is paid; pools and sources need one more epoch, which outlives this process. */
+async function planSecondBump({ host, roots, clock }: Pipeline, { revision, manifest, before, kind }: Change): Promise<void> {
+	if (kind === 'restart' || before?.sourcesHash === manifest?.sourcesHash) return forgetRefresh(host, roots);
+	const dueAt = clock() + secondBumpAfterMs;
+	await rememberRefresh(host, roots, { revision: revision.name, kind: 'bump', dueAt });
 }
 
 /** After the swap even a bug must lead back, so it becomes a failed step. */

@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import type { Host } from '../host/host.ts';
 import { policyAccess } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
-import { initLines, readLive } from './live.ts';
+import { initLines, readLive, textOf } from './live.ts';
 import type { Live } from './live.ts';
 
 /** Where the two lines of a revision wait until they are validated. */
@@ -60,7 +60,6 @@ export async function findKept(host: Host, roots: PolicyRoots, sha256: string): 
 
 async function assertUnmoved(host: Host, roots: PolicyRoots, seen: Live): Promise<void> {
 	const now = await readLive(host, roots);
-	const textOf = (live: Live) => (live.kind === 'absent' ? undefined : live.text);
 	if (textOf(now) === textOf(seen)) return;
 	throw new UserError(
 		'CONFLICT',

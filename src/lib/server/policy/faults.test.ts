@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+	apply,
+	applyInChild,
+	editPolicy,
+	expectNextApply,
+	expectWhole,
+	openSubject
+} from '../../../../tests/support/apply-faults.ts';
+import type { Subject } from '../../../../tests/support/apply-faults.ts';
+import { closeCompiler } from './compile.ts';
+
+let subject: Subject | undefined;
+afterEach(async () => {
+	if (subject !== undefined) await closeCompiler(subject.app);
+});
+
+/** The names of the moments of a plain apply, in order. */
+async function momentsOf(given: Subject): Promise<string[]> {
+	const names: string[] = [];
+	given.fault.point = (name) => void names.push(name);
+	await apply(given);
+	given.fault.point = undefined;
+	return names;
+}
+
+describe('an apply that fails between two writes', () => {
+	it.each(['ENOSPC', 'EACCES', 'EIO'])('leaves one complete revision live at every moment (%s)', async (code) => {
+		subject = await openSubject();
+		let live = await expectNextApply(subject);
+		await editPolicy(subject, 0);
+		const moments = await momentsOf(subject);
+		live = await expectNextApply(subject);
+		expect(moments.length).toBeGreaterThan(40);
+		const step = 7;
+		for (let deadly = 1 + (code.length % step); deadly <= moments.length; deadly += step) {
+			await editPolicy(subject, deadly);
+			let moment = 0;
+			subject.fault.point = () => {
+				moment += 1;
+				if (moment === deadly) throw Object.assign(new Error(code), { code });
+			};
+			const answer = await apply(subject).catch((error: unknown) => error as Error);
+			subject.fault.point = undefined;
+			const outcome = answer instanceof Error ? 'refused' : answer.outcome;
+			const isNew = (await expectWhole(subject, live)) !== live;
+			const where = `${deadly} ${moments[deadly - 1]}`;
+			expect([where, outcome, isNew]).toEqual([where, outcome, outcome === 'applied']);
+			live = await expectNextApply(subject);
+		}
+	});
+});
+
+describe('an apply whose process is killed between two writes', () => {
+	it('leaves one complete revision live, a true record and a free lock', async () => {
+		subject = await openSubject();
+		const { moments } = await applyInChild(subject, 0);
+		expect(moments.at(-1)).toBe('outcome applied 1');
+		let live = (await expectWhole(subject, null)) ?? 0;
+		expect(live).toBe(1);
+		const named = { 'stage.written': false, 'swap.before-rename': false, 'swap.after-rename': true, 'record.before': true };
+		for (const [name, isNew] of Object.entries(named)) {
+			await editPolicy(subject, 1);
+			const child = await applyInChild(subject, name);
+			expect([name, child.signal, child.moments.at(-1)]).toEqual([name, 'SIGKILL', name]);
+			const now = await expectWhole(subject, live);
+			expect([name, now !== live]).toEqual([name, isNew]);
+			live = await expectNextApply(subject);
+		}
+	});
+});

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { TestApp } from './app.ts';
+import { openTestApp } from './app.ts';
+import { domainName } from './estate.ts';
+import { absentKumod, estateKeyText, fillEstate, testHost } from './policy-app.ts';
+import type { FaultPoint } from '../../src/lib/server/host/files.ts';
+import { applyPending } from '../../src/lib/server/policy/apply.ts';
+import type { ApplyAnswer } from '../../src/lib/server/policy/apply-run.ts';
+import { findDrift } from '../../src/lib/server/policy/drift.ts';
+import { readLive } from '../../src/lib/server/policy/live.ts';
+import { isLocked } from '../../src/lib/server/policy/lock.ts';
+import { recoverApplies } from '../../src/lib/server/policy/recover.ts';
+import { policyRoots } from '../../src/lib/server/policy/roots.ts';
+import { getPreview, getProgress, getStatus } from '../../src/lib/server/policy/service.ts';
+
+export const domains = 2;
+const who = { actor: 'cli:0', name: 'the test', userId: null, sessionId: null };
+
+export interface Subject {
+	app: TestApp;
+	/** What the next calls of this machine meet; nothing unless set. */
+	fault: { point?: FaultPoint | undefined };
+}
+
+/** An app on real files whose machine can be made to fail. */
+export async function openSubject(): Promise<Subject> {
+	const fault: Subject['fault'] = {};
+	const app = await openTestApp({ host: testHost((name) => fault.point?.(name)), kumod: absentKumod(), clock: Date.now });
+	await fillEstate({ client: app.database.client, keys: app.keys }, { domains, senders: 4 });
+	return { app, fault };
+}
+
+let edits = 0;
+/** Some change of the data, or of what needs a restart, or of pools; each is new. */
+export async function editPolicy({ app }: Subject, kind: number): Promise<void> {
+	edits += 1;
+	const name = `e${edits}.example.net`;
+	const [sql, value] = [
+		['UPDATE settings SET hostname = ?', name],
+		['UPDATE senders SET max_age_seconds = ? WHERE seq = (SELECT min(seq) FROM senders)', 1000 + edits],
+		['UPDATE sources SET ehlo_domain = ? WHERE id = (SELECT min(id) FROM sources)', name]
+	][kind % 3] as [string, string | number];
+	await app.database.client.execute({ sql, args: [value] });
+}
+
+export async function apply({ app }: Subject): Promise<ApplyAnswer> {
+	const { hash } = await getPreview(app);
+	return applyPending(app, who, { expectedHash: hash });
+}
+
+/** Runs the apply in a process of its own that kills itself; answers the moments it came to. */
+export function applyInChild({ app }: Subject, deadly: number | string): Promise<{ moments: string[]; signal: string | null }> {
+	const child = spawn(process.execPath, [join(import.meta.dirname, '../faults/apply-child.ts'), String(deadly)], {
+		env: { PATH: process.env.PATH, DATA_DIR: app.env.dataDir, KUMOMTA_ROOT: app.env.kumomtaRoot },
+		stdio: ['ignore', 'pipe', 'inherit']
+	});
+	let text = '';
+	child.stdout.on('data', (part: Buffer) => (text += part.toString()));
+	return new Promise((resolve, reject) => {
+		child.once('error', reject);
+		child.once('close', (code, signal) => {
+			const moments = text.trim().split('\n');
+			if (signal === null && code !== 0) reject(new Error(`The child ended with ${code} after ${moments.at(-1)}`));
+			else resolve({ moments, signal });
+		});
+	});
+}
+
+/**
+ * After any fault: the live policy is exactly one complete revision, one of those it may be; records tell the truth; the
+ * lock is free.
+ * @param before what was live before; null: nothing was. Answers what is live now: that, or a newer revision.
+ */
+export async function expectWhole({ app }: Subject, before: number | null): Promise<number | null> {
+	const roots = policyRoots(app.env.kumomtaRoot);
+	expect(isLocked(roots)).toBe(false);
+	await recoverApplies(app);
+	const live = await readLive(app.host, roots);
+	const number = live.kind === 'ours' ? live.number : null;
+	expect(['ours', 'absent']).toContain(live.kind);
+	if (number !== before) expect(number).toBeGreaterThan(before ?? 0);
+	expect(await findDrift(app.host, roots, live)).toEqual([]);
+	if (number !== null) expectKeys(roots.dkim);
+	const { rows: running } = await app.database.client.execute("SELECT id FROM applies WHERE outcome = 'running'");
+	expect(running).toEqual([]);
+	const { rows: unrecorded } = await app.database.client.execute({
+		sql: 'SELECT number FROM revisions WHERE number = ? AND applied_at IS NULL',
+		args: [number]
+	});
+	expect(unrecorded).toEqual([]);
+	return number;
+}
+
+function expectKeys(dkim: string): void {
+	for (let number = 0; number < domains; number += 1) {
+		expect(readFileSync(join(dkim, domainName(number), 'k1.key'), 'utf8')).toBe(estateKeyText(number));
+	}
+}
+
+/** The next apply works and leaves nothing dirty, whatever happened before. */
+export async function expectNextApply(subject: Subject): Promise<number> {
+	const answer = await apply(subject);
+	expect(['applied', 'unchanged']).toContain(answer.outcome);
+	const status = await getStatus(subject.app, { waitMs: 10_000 });
+	expect(status).toMatchObject({ dirty: false, drift: [], runningApplyId: null, liveRevision: answer.revision });
+	expect(await getProgress(subject.app, { applyId: answer.applyId })).toMatchObject({ outcome: answer.outcome });
+	expect(temporaryFiles(subject)).toEqual([]);
+	return answer.revision ?? -1;
+}
+
+/** Half-written files that a fault without a crash left beside the policy. */
+export function temporaryFiles({ app }: Subject): string[] {
+	const { policy } = policyRoots(app.env.kumomtaRoot);
+	return existsSync(policy) ? readdirSync(policy).filter((name) => /\.tmp$/.test(name)) : [];
+}
