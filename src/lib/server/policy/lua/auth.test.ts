@@ -131,7 +131,11 @@ describe('a listener of an older revision', () => {
 		const connection = policy.newConnection({ received_from: '203.0.113.5:1', x_purpose: 'old' });
 		const self = { kind: 'connection', value: connection } as const;
 		const address = { kind: 'address', value: 'news@example.com' } as const;
-		const message = policy.newMessage({ sender: '', recipients: ['a@example.net'], headers: [['From', 'a@b.example']] });
+		const message = policy.newMessage({
+			sender: '',
+			recipients: ['a@example.net'],
+			headers: [['From', 'a@b.example']]
+		});
 		const text = { kind: 'text', value: 'x' } as const;
 		for (const outcome of [
 			policy.call('smtp_server_auth_plain', text, text, text, self),
@@ -149,11 +153,23 @@ describe('a listener of an older revision', () => {
 });
 
 describe('strangers', () => {
-	const recipients = ['victim@example.net', 'news@example.com', 'postmaster', 'postmaster@[203.0.113.9]', 'a@b@example.net'];
+	const recipients = [
+		'victim@example.net',
+		'news@example.com',
+		'postmaster',
+		'postmaster@[203.0.113.9]',
+		'a@b@example.net'
+	];
 	it.each(recipients)('relay nothing to %s', async (recipient) => {
 		const policy = await policyWith();
 		for (const open of [inbound, (p: typeof policy) => relay(p, stranger)]) {
-			for (const sender of ['news@example.com', '', 'x@bounce.example.com', 'a@EXAMPLE.com', 'spam@elsewhere.example']) {
+			for (const sender of [
+				'news@example.com',
+				'',
+				'x@bounce.example.com',
+				'a@EXAMPLE.com',
+				'spam@elsewhere.example'
+			]) {
 				const session = open(policy);
 				session.mailFrom(sender);
 				expect(session.rcptTo(recipient).code).toBeGreaterThanOrEqual(500);

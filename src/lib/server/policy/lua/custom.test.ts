@@ -64,7 +64,10 @@ describe('custom.lua', () => {
 				if domain == 'own.example' then return kumo.make_queue_config { max_age = '1 hour' } end
 			end)`;
 		const policy = await policyWith({ custom });
-		expect(policy.call('get_queue_config', text('own.example'))).toEqual({ kind: 'value', value: { max_age: '1 hour' } });
+		expect(policy.call('get_queue_config', text('own.example'))).toEqual({
+			kind: 'value',
+			value: { max_age: '1 hour' }
+		});
 		expect(policy.call('get_queue_config', text('example.net'))).toMatchObject({ value: { egress_pool: 'main' } });
 	});
 

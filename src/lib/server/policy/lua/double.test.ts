@@ -29,8 +29,16 @@ describe('the double refuses what KumoMTA refuses', () => {
 		['a source without a name', 'kumo.make_egress_source {}', 'missing field `name`'],
 		['an unknown pool parameter', 'kumo.make_egress_pool { name = "x", sources = {} }', 'unknown field `sources`'],
 		['an unknown path parameter', 'kumo.make_egress_path { fast = true }', 'unknown field `fast`'],
-		['an unknown listener domain parameter', 'kumo.make_listener_domain { relay_all = true }', 'unknown field `relay_all`'],
-		['DKIM without From', 'kumo.dkim.rsa_sha256_signer { domain = "a", selector = "b", headers = { "To" }, key = "k" }', 'must include From'],
+		[
+			'an unknown listener domain parameter',
+			'kumo.make_listener_domain { relay_all = true }',
+			'unknown field `relay_all`'
+		],
+		[
+			'DKIM without From',
+			'kumo.dkim.rsa_sha256_signer { domain = "a", selector = "b", headers = { "To" }, key = "k" }',
+			'must include From'
+		],
 		['a digest key as text', 'kumo.digest.hmac_sha256("secret", "m")', 'No such file'],
 		['an unknown cache', 'kumo.set_lruttl_cache_capacity("x", 1)', 'could not set capacity'],
 		['a memoize without a ttl', 'kumo.memoize(print, { name = "x", capacity = 1 })', 'missing field `ttl`'],
@@ -75,26 +83,72 @@ describe('the double refuses what KumoMTA refuses', () => {
 		});
 		policy.call('smtp_server_data', { kind: 'message', value: message }, { kind: 'connection', value: connection });
 		expect(policy.viewMessage(message).signatures).toHaveLength(2);
-		expect(policy.evaluate('return select(2, pcall(SAVED.append_header, SAVED, "X", "y"))')).toContain('signature is broken');
-		expect(policy.evaluate('return select(2, pcall(SAVED.set_meta, SAVED, "tenant", 1))')).toContain('must be a string');
+		expect(policy.evaluate('return select(2, pcall(SAVED.append_header, SAVED, "X", "y"))')).toContain(
+			'signature is broken'
+		);
+		expect(policy.evaluate('return select(2, pcall(SAVED.set_meta, SAVED, "tenant", 1))')).toContain(
+			'must be a string'
+		);
 	});
 });
 
 describe('the double does to values what KumoMTA does', () => {
 	const cases: [what: string, chunk: string, expected: unknown][] = [
 		['one column without a match', 'return #sqlite.open(file):execute("SELECT key FROM sender WHERE key = ?", "x")', 0],
-		['several columns without a match: one empty row', 'local r = sqlite.open(file):execute("SELECT key, value FROM sender WHERE key = ?", "x") return #r .. type(r[1]) .. tostring(next(r[1]))', '1tablenil'],
-		['several columns', 'return sqlite.open(file):execute("SELECT key, 7 AS n FROM sender WHERE key = ?", "news@example.com")[1].n', 7],
-		['a query that fails', 'return problem(function() sqlite.open(file):execute("SELECT x FROM nothing") end)', 'no such table: nothing'],
-		['nil is cached', 'local n = 0 local f = kumo.memoize(function() n = n + 1 end, { name = "a", ttl = "1 minute", capacity = 9 }) f("k") f("k") return n', 1],
-		['false is cached', 'local n = 0 local f = kumo.memoize(function() n = n + 1 return false end, { name = "a", ttl = 60, capacity = 9 }) f("k") return tostring(f("k")) .. n', 'false1'],
-		['errors are cached', 'local n = 0 local f = kumo.memoize(function() n = n + 1 error("e") end, { name = "a", ttl = 60, capacity = 9 }) pcall(f) pcall(f) return n', 1],
-		['all arguments are the key', 'local n = 0 local f = kumo.memoize(function() n = n + 1 return n end, { name = "a", ttl = 60, capacity = 9 }) f("a", "bc") f("ab", "c") f("a", "bc") return n', 2],
-		['tables come back as userdata', 'local f = kumo.memoize(function() return { 1, { 2 } } end, { name = "a", ttl = 60, capacity = 9 }) local v = f() return type(v) .. #v .. type(v[2]) .. problem(function() next(v) end):sub(1, 17)', 'userdata2userdatabad argument #1 t'],
-		['a rejection loses its type', 'local f = kumo.memoize(function() kumo.reject(550, "no") end, { name = "a", ttl = 60, capacity = 9 }) local ok, e = pcall(f) return type(e) .. e', 'string550 no'],
+		[
+			'several columns without a match: one empty row',
+			'local r = sqlite.open(file):execute("SELECT key, value FROM sender WHERE key = ?", "x") return #r .. type(r[1]) .. tostring(next(r[1]))',
+			'1tablenil'
+		],
+		[
+			'several columns',
+			'return sqlite.open(file):execute("SELECT key, 7 AS n FROM sender WHERE key = ?", "news@example.com")[1].n',
+			7
+		],
+		[
+			'a query that fails',
+			'return problem(function() sqlite.open(file):execute("SELECT x FROM absent") end):match "no such.*"',
+			'no such table: absent'
+		],
+		[
+			'nil is cached',
+			'local n = 0 local f = kumo.memoize(function() n = n + 1 end, { name = "a", ttl = "1 minute", capacity = 9 }) f("k") f("k") return n',
+			1
+		],
+		[
+			'false is cached',
+			'local n = 0 local f = kumo.memoize(function() n = n + 1 return false end, { name = "a", ttl = 60, capacity = 9 }) f("k") return tostring(f("k")) .. n',
+			'false1'
+		],
+		[
+			'errors are cached',
+			'local n = 0 local f = kumo.memoize(function() n = n + 1 error("e") end, { name = "a", ttl = 60, capacity = 9 }) pcall(f) pcall(f) return n',
+			1
+		],
+		[
+			'all arguments are the key',
+			'local n = 0 local f = kumo.memoize(function() n = n + 1 return n end, { name = "a", ttl = 60, capacity = 9 }) f("a", "bc") f("ab", "c") f("a", "bc") return n',
+			2
+		],
+		[
+			'tables come back as userdata',
+			'local f = kumo.memoize(function() return { 1, { 2 } } end, { name = "a", ttl = 60, capacity = 9 }) local v = f() return type(v) .. #v .. type(v[2]) .. problem(function() next(v) end):match "table expected.*"',
+			'userdata2userdatatable expected, got userdata)'
+		],
+		[
+			'a rejection loses its type',
+			'local f = kumo.memoize(function() kumo.reject(550, "no") end, { name = "a", ttl = 60, capacity = 9 }) local ok, e = pcall(f) return type(e) .. e',
+			'string550 no'
+		],
 		['whole numbers are integers', 'return math.type(kumo.serde.json_parse("{\\"n\\":300}").n)', 'integer'],
 		['null is absent', 'return tostring(kumo.serde.json_parse("{\\"n\\":null}").n)', 'nil'],
-		['binary passes', 'return kumo.digest.hmac_sha256({ key_data = "k\\0\\255" }, "m\\0\\10").hex', createHmac('sha256', Buffer.from([0x6b, 0, 255])).update(Buffer.from([0x6d, 0, 10])).digest('hex')]
+		[
+			'binary passes',
+			'return kumo.digest.hmac_sha256({ key_data = "k\\0\\255" }, "m\\0\\10").hex',
+			createHmac('sha256', Buffer.from([0x6b, 0, 255]))
+				.update(Buffer.from([0x6d, 0, 10]))
+				.digest('hex')
+		]
 	];
 	it.each(cases)('%s', async (_what, chunk, expected) => {
 		expect(await evaluate(chunk)).toEqual(expected);
@@ -104,7 +158,11 @@ describe('the double does to values what KumoMTA does', () => {
 		const policy = await policyWith();
 		policy.evaluate(`${prelude} COUNT = 0
 			FUNCTION = kumo.memoize(function() COUNT = COUNT + 1 error('e') end, { name = 'a', ttl = '1 hour', capacity = 9 })`);
-		for (const [seconds, count] of [[0, 1], [59, 1], [1, 2]] as const) {
+		for (const [seconds, count] of [
+			[0, 1],
+			[59, 1],
+			[1, 2]
+		] as const) {
 			policy.clock.seconds += seconds;
 			policy.evaluate('pcall(FUNCTION)');
 			expect(policy.evaluate('return COUNT')).toBe(count);
@@ -117,10 +175,26 @@ describe('PBKDF2 in the program', () => {
 		const salt = Buffer.from('00112233445566778899aabbccddeeff', 'hex');
 		const hash = pbkdf2Sync('a password of mine', salt, iterations, 32, 'sha256').toString('hex');
 		const policy = await policyWith({
-			rows: { sender: { 'a@b.example': { id: 's1', domain: 'b.example', tenant: 'a', pool: 'main', salt: salt.toString('hex'), hash, iterations } } }
+			rows: {
+				sender: {
+					'a@b.example': {
+						id: 's1',
+						domain: 'b.example',
+						tenant: 'a',
+						pool: 'main',
+						salt: salt.toString('hex'),
+						hash,
+						iterations
+					}
+				}
+			}
 		});
 		const login = (password: string) =>
-			policy.call('http_server_validate_auth_basic', { kind: 'text', value: 'a@b.example' }, { kind: 'text', value: password });
+			policy.call(
+				'http_server_validate_auth_basic',
+				{ kind: 'text', value: 'a@b.example' },
+				{ kind: 'text', value: password }
+			);
 		expect(login('a password of mine')).toMatchObject({ value: { identities: [{ identity: 'a@b.example' }] } });
 		expect(login('a password of mind')).toEqual({ kind: 'value', value: false });
 	});
@@ -143,12 +217,20 @@ describe('networks', () => {
 		expect(isInside(address, [network])).toBe(expected);
 	});
 
-	it.each(['10.0.0.1/24', '10.0.0.0/33', '300.0.0.0/8', '1.2.3', '', 'x', '::1::', '2001:db8::1/32', '1:2:3:4:5:6:7:8:9', '12345::/16'])(
-		'%j is none',
-		(network) => {
-			expect(isNetwork(network)).toBe(false);
-		}
-	);
+	it.each([
+		'10.0.0.1/24',
+		'10.0.0.0/33',
+		'300.0.0.0/8',
+		'1.2.3',
+		'',
+		'x',
+		'::1::',
+		'2001:db8::1/32',
+		'1:2:3:4:5:6:7:8:9',
+		'12345::/16'
+	])('%j is none', (network) => {
+		expect(isNetwork(network)).toBe(false);
+	});
 });
 
 describe('addresses', () => {
@@ -166,10 +248,21 @@ describe('addresses', () => {
 		expect(parseAddressList(text)).toMatchObject(expected);
 	});
 
-	it.each(['a', 'a@', '@b', '<a@b', 'a@b>', 'a@b@c', 'a b@c', 'a..b@c', '(a@b', '"a@b', 'a@b c@d', '<a@b><c@d>', 'a\0@b'])(
-		'%j fails to parse',
-		(text) => {
-			expect(parseAddressList(text)).toBeNull();
-		}
-	);
+	it.each([
+		'a',
+		'a@',
+		'@b',
+		'<a@b',
+		'a@b>',
+		'a@b@c',
+		'a b@c',
+		'a..b@c',
+		'(a@b',
+		'"a@b',
+		'a@b c@d',
+		'<a@b><c@d>',
+		'a\0@b'
+	])('%j fails to parse', (text) => {
+		expect(parseAddressList(text)).toBeNull();
+	});
 });

@@ -61,7 +61,13 @@ export const rows: RevisionRows = {
 		'b.late.example': { domain: 'late.example' }
 	},
 	sender: {
-		'news@example.com': { ...sender, id: 's1', domain: 'example.com', tenant: 'news.example.com', ...verifierFor(generated, 1) },
+		'news@example.com': {
+			...sender,
+			id: 's1',
+			domain: 'example.com',
+			tenant: 'news.example.com',
+			...verifierFor(generated, 1)
+		},
 		'all@example.com': {
 			...sender,
 			id: 's2',
@@ -79,9 +85,27 @@ export const rows: RevisionRows = {
 			...verifierFor(generated, 1)
 		},
 		'mute@example.com': { ...sender, id: 's4', domain: 'example.com', tenant: 'mute.example.com' },
-		'me@strict.example': { ...sender, id: 's5', domain: 'strict.example', tenant: 'me.strict.example', ...verifierFor(generated, 1) },
-		'me@late.example': { ...sender, id: 's6', domain: 'late.example', tenant: 'me.late.example', ...verifierFor(generated, 1) },
-		'me@keyless.example': { ...sender, id: 's7', domain: 'keyless.example', tenant: 'me.keyless.example', ...verifierFor(generated, 1) }
+		'me@strict.example': {
+			...sender,
+			id: 's5',
+			domain: 'strict.example',
+			tenant: 'me.strict.example',
+			...verifierFor(generated, 1)
+		},
+		'me@late.example': {
+			...sender,
+			id: 's6',
+			domain: 'late.example',
+			tenant: 'me.late.example',
+			...verifierFor(generated, 1)
+		},
+		'me@keyless.example': {
+			...sender,
+			id: 's7',
+			domain: 'keyless.example',
+			tenant: 'me.keyless.example',
+			...verifierFor(generated, 1)
+		}
 	},
 	tenant: {
 		'news.example.com': { pool: 'main', sender: 'news@example.com', rate: '2/h', retry: 300, maxAge: 86_400 },

@@ -47,7 +47,19 @@ export class Clock {
 	/** @param spec `<count>/<unit>`: a burst of `count`, refilled evenly over one unit. */
 	isThrottled(name: string, spec: string): boolean {
 		const [count = '', unit = ''] = spec.split('/');
-		const period = { s: 1, sec: 1, second: 1, m: 60, min: 60, minute: 60, h: 3600, hr: 3600, hour: 3600, d: 86_400, day: 86_400 }[unit];
+		const period = {
+			s: 1,
+			sec: 1,
+			second: 1,
+			m: 60,
+			min: 60,
+			minute: 60,
+			h: 3600,
+			hr: 3600,
+			hour: 3600,
+			d: 86_400,
+			day: 86_400
+		}[unit];
 		if (period === undefined) throw new Error(`invalid throttle ${spec}`);
 		const limit = Number(count);
 		const bucket = this.buckets.get(name) ?? { tokens: limit, at: this.seconds };
@@ -117,7 +129,9 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 			return { count, is_group: isGroup, user: toHex(user), domain: toHex(domain), email: toHex(email) };
 		},
 		report_kind: (hex: string) =>
-			/^multipart\/report\b.*;\s*report-type="?(delivery-status|feedback-report)"?/i.exec(fromHex(hex))?.[1]?.toLowerCase()
+			/^multipart\/report\b.*;\s*report-type="?(delivery-status|feedback-report)"?/i
+				.exec(fromHex(hex))?.[1]
+				?.toLowerCase()
 	};
 	return {
 		functions,

@@ -1,19 +1,62 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { chosen, from, generated, inbound, policyWith, relay, relayHost, rows, stranger, submission } from './fixture.ts';
+import {
+	chosen,
+	from,
+	generated,
+	inbound,
+	policyWith,
+	relay,
+	relayHost,
+	rows,
+	stranger,
+	submission
+} from './fixture.ts';
 import { inject } from './injection.ts';
 import { openSession } from './session.ts';
 import type { Reply } from './transaction.ts';
-import type { Session } from './session.ts';
 import type { Policy } from './vm.ts';
 
 const program = readFileSync(new URL('../program.lua', import.meta.url), 'utf8');
 
 const names = [...Object.keys(rows.sender ?? {}), ...Object.keys(rows.mailbox ?? {})];
 const pieces = [
-	...names, 'example.com', 'bounce.example.com', '@', '+', '"', '\\', "'", ' OR 1=1 --', '%s', '%', '{{ meta.x }}', '\0', '\r\n',
-	'../', '<', '>', '(', ')', ',', ';', ':', '[', ']', '\u202e', 'é', '\u{1f600}', 'null', '', 'x'.repeat(300), '*', '.', '-', '=', '?'
+	...names,
+	'example.com',
+	'bounce.example.com',
+	'@',
+	'+',
+	'"',
+	'\\',
+	"'",
+	' OR 1=1 --',
+	'%s',
+	'%',
+	'{{ meta.x }}',
+	'\0',
+	'\r\n',
+	'../',
+	'<',
+	'>',
+	'(',
+	')',
+	',',
+	';',
+	':',
+	'[',
+	']',
+	'\u202e',
+	'é',
+	'\u{1f600}',
+	'null',
+	'',
+	'x'.repeat(300),
+	'*',
+	'.',
+	'-',
+	'=',
+	'?'
 ];
 
 /** Text made of what means something somewhere on the way, and of anything. */
@@ -25,6 +68,7 @@ const hostile = fc.oneof(
 
 /** Well-formed UTF-8: KumoMTA answers other bytes itself before any handler runs. */
 const wellFormed = hostile.map((text) => text.toWellFormed());
+const ownQueues = ['null', ...Object.values(rows.mailbox ?? {}).map(({ id }) => `${id}.mailbox.internal`)];
 const runs = { numRuns: 300, seed: 20_260_304 };
 
 function expectCalm(reply: Reply, sent: readonly string[]): void {
@@ -33,8 +77,6 @@ function expectCalm(reply: Reply, sent: readonly string[]): void {
 	expect(reply.text).toMatch(/^[\x20-\x7e]*$/);
 	for (const text of sent) if (text.length > 25) expect(reply.text).not.toContain(text);
 }
-
-const isQuiet = (session: Session) => session.isOpen();
 
 describe('hostile text', () => {
 	let policy: Policy;
@@ -64,14 +106,17 @@ describe('hostile text', () => {
 	it('in MAIL, RCPT and From is relayed for nobody unknown', async () => {
 		await fc.assert(
 			fc.asyncProperty(
-				fc.constantFrom('inbound', 'submission', 'relay'), wellFormed, wellFormed, wellFormed,
+				fc.constantFrom('inbound', 'submission', 'relay'),
+				wellFormed,
+				wellFormed,
+				wellFormed,
 				async (listener, sender, recipient, author) => {
 					const session = openSession(await fresh(), { listener, peer: stranger });
 					const replies = [session.mailFrom(sender)];
-					if (isQuiet(session)) replies.push(session.rcptTo(recipient));
+					if (session.isOpen()) replies.push(session.rcptTo(recipient));
 					const data = session.data(from(author));
 					for (const reply of [...replies, data]) expectCalm(reply, [sender, recipient, author]);
-					for (const { queue } of data.messages) expect(queue).toMatch(/^(?:null|mailbox0{8}000[12]\.mailbox\.internal)$/);
+					for (const { queue } of data.messages) expect(ownQueues).toContain(queue);
 					if (listener !== 'inbound') expect(data.messages).toEqual([]);
 				}
 			),
@@ -89,7 +134,9 @@ describe('hostile text', () => {
 				const data = session.data(from(author));
 				for (const reply of [...replies, data]) expectCalm(reply, [sender, recipient, author]);
 				for (const { meta, signatures } of data.messages) {
-					expect(isRelay ? ['news.example.com', 'all.example.com', 'mute.example.com'] : ['news.example.com']).toContain(meta.tenant);
+					expect(
+						isRelay ? ['news.example.com', 'all.example.com', 'mute.example.com'] : ['news.example.com']
+					).toContain(meta.tenant);
 					expect(signatures.map(({ domain }) => domain)).toEqual(['example.com', 'example.com']);
 					expect(author.toLowerCase()).toContain('@example.com');
 				}
@@ -121,7 +168,10 @@ describe('hostile text', () => {
 				const current = await fresh();
 				const text = (value: string) => ({ kind: 'text', value }) as const;
 				const queue = current.call('get_queue_config', text(domain), text(tenant), text(campaign), text(domain));
-				expect(queue).toMatchObject({ kind: 'value', value: { egress_pool: expect.stringMatching(/^(main|gone)$/) as string } });
+				expect(queue).toMatchObject({
+					kind: 'value',
+					value: { egress_pool: expect.stringMatching(/^(main|gone)$/) as string }
+				});
 				expect(current.call('get_egress_pool', text(tenant)).kind).toBe('value');
 				expect(current.observed().memoKeys.every((key) => key.length < 400)).toBe(true);
 			}),
@@ -140,7 +190,7 @@ describe('the program’s text', () => {
 			expect(name).toBe('hmac_sha256');
 			expect(rest).toMatch(/^\(\{ key_data = /);
 		}
-		expect(program).not.toMatch(/\bdigest\s*\[|=\s*kumo\.digest\b/);
+		expect(/\bdigest\s*\[|=\s*kumo\.digest\b(?!\.)/.test(program)).toBe(false);
 	});
 
 	it('refuses only with texts of its own, at most 100 characters long', () => {
@@ -157,7 +207,10 @@ describe('the program’s text', () => {
 	});
 
 	it('never returns nil from a handler and selects one column', () => {
-		const handlers = program.split(/^function handlers\./m).slice(1).map((text) => text.split(/^end$/m)[0] ?? '');
+		const handlers = program
+			.split(/^function handlers\./m)
+			.slice(1)
+			.map((text) => text.split(/^end$/m)[0] ?? '');
 		expect(handlers.length).toBe(19);
 		for (const handler of handlers) expect(handler).not.toMatch(/\breturn nil\b/);
 		for (const [, columns] of program.matchAll(/SELECT (.*?) FROM/g)) expect(columns).toBe('value');

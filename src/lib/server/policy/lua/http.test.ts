@@ -10,7 +10,12 @@ const credential = { http: { listen: '127.0.0.1:8000', mode: 'credential', crede
 const news = { user: 'news@example.com', password: generated };
 const panel = { user: 'kumomta-ui', password: panelPassword };
 
-const usual = { peer: '127.0.0.1', sender: 'news@example.com', recipient: 'a@example.net', headers: from('news@example.com') };
+const usual = {
+	peer: '127.0.0.1',
+	sender: 'news@example.com',
+	recipient: 'a@example.net',
+	headers: from('news@example.com')
+};
 
 describe('http_server_validate_auth_basic', () => {
 	const cases: [what: string, user: string, password: string | undefined, identity: string | false][] = [
@@ -54,20 +59,40 @@ describe('http_server_validate_auth_basic', () => {
 describe('injection', () => {
 	const cases: [what: string, change: Partial<Parameters<typeof inject>[1]>, expected: string][] = [
 		['a trusted peer as a known sender', {}, 'news.example.com'],
-		['a trusted peer as the domain-wide sender', { sender: 'all@example.com', headers: from('x@example.com') }, 'all.example.com'],
-		['a trusted peer as an unknown sender', { headers: from('x@elsewhere.example') }, '550 5.7.1 no sender has this From address'],
+		[
+			'a trusted peer as the domain-wide sender',
+			{ sender: 'all@example.com', headers: from('x@example.com') },
+			'all.example.com'
+		],
+		[
+			'a trusted peer as an unknown sender',
+			{ headers: from('x@elsewhere.example') },
+			'550 5.7.1 no sender has this From address'
+		],
 		['a trusted peer without a From', { headers: [] as Header[] }, '550 5.6.0 exactly one From header is required'],
 		['a trusted peer with the null sender', { sender: '' }, '550 5.1.7 the null sender is for reports only'],
-		['a trusted peer to a queue inside', { recipient: 'a@x.xfer.kumomta.internal' }, '550 5.1.2 this domain is reserved'],
+		[
+			'a trusted peer to a queue inside',
+			{ recipient: 'a@x.xfer.kumomta.internal' },
+			'550 5.1.2 this domain is reserved'
+		],
 		['a user as itself', { basic: news }, 'news.example.com'],
 		['a user as its bounce host', { basic: news, sender: 'v=1@bounce.example.com' }, 'news.example.com'],
-		['a user as a colleague', { basic: news, headers: from('all@example.com') }, '550 5.7.1 this sender may not use this From address'],
+		[
+			'a user as a colleague',
+			{ basic: news, headers: from('all@example.com') },
+			'550 5.7.1 this sender may not use this From address'
+		],
 		[
 			'a user with a foreign envelope',
 			{ basic: news, sender: 'me@strict.example' },
 			'550 5.7.1 MAIL FROM must be the sender address or at its bounce host'
 		],
-		['a user with a wrong password from a trusted peer', { basic: { user: news.user, password: 'x' } }, 'Authentication Failed'],
+		[
+			'a user with a wrong password from a trusted peer',
+			{ basic: { user: news.user, password: 'x' } },
+			'Authentication Failed'
+		],
 		['a stranger', { peer: '203.0.113.5' }, 'denied'],
 		['a stranger with a password', { peer: '203.0.113.5', basic: news }, 'news.example.com'],
 		[
@@ -84,8 +109,17 @@ describe('injection', () => {
 
 	it('by somebody with neither trust nor a login is refused in the program too', async () => {
 		const policy = await policyWith();
-		const message = policy.newMessage({ sender: 'news@example.com', recipients: ['a@example.net'], headers: usual.headers });
-		for (const info of [{}, { identities: [], groups: [] }, { groups: ['users'] }, { identities: [{ identity: 'news@example.com', context: 'GenericAuth' }] }])
+		const message = policy.newMessage({
+			sender: 'news@example.com',
+			recipients: ['a@example.net'],
+			headers: usual.headers
+		});
+		for (const info of [
+			{},
+			{ identities: [], groups: [] },
+			{ groups: ['users'] },
+			{ identities: [{ identity: 'news@example.com', context: 'GenericAuth' }] }
+		])
 			expect(
 				policy.call('http_message_generated', { kind: 'message', value: message }, { kind: 'data', value: info })
 			).toMatchObject({ kind: 'rejected', rejection: { code: 550 } });
@@ -123,7 +157,11 @@ describe('with a panel credential', () => {
 		privilege,
 		access: 'Allow'
 	});
-	const nobody = ['GET', 'POST', 'DELETE'].map((privilege) => ({ criteria: { Identity: 'Any' }, privilege, access: 'Deny' }));
+	const nobody = ['GET', 'POST', 'DELETE'].map((privilege) => ({
+		criteria: { Identity: 'Any' },
+		privilege,
+		access: 'Deny'
+	}));
 	const resources: [resource: string, rules: unknown][] = [
 		['http_listener/*/api/admin', ['GET', 'POST', 'DELETE'].map(panelOnly)],
 		['http_listener/*/api/admin/xfer', nobody],

@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { answer, from, inbound, policyWith } from './fixture.ts';
 import type { Header } from './host.ts';
 
-const dsn: Header[] = from('MAILER-DAEMON@example.net', ['Content-Type', 'multipart/report; report-type=delivery-status; boundary=x']);
-const complaint: Header[] = from('fbl@example.net', ['Content-Type', 'multipart/report; report-type="feedback-report"; boundary=x']);
+const dsn: Header[] = from('MAILER-DAEMON@example.net', [
+	'Content-Type',
+	'multipart/report; report-type=delivery-status; boundary=x'
+]);
+const complaint: Header[] = from('fbl@example.net', [
+	'Content-Type',
+	'multipart/report; report-type="feedback-report"; boundary=x'
+]);
 const letter = from('someone@example.net', ['Content-Type', 'text/plain']);
 const onlyReports = '550 5.1.1 this address takes only delivery and complaint reports';
 
@@ -72,11 +78,13 @@ describe('a message at a bounce host', () => {
 			queue: 'mailbox000000001.mailbox.internal',
 			meta: { x_mailbox: 'mailbox000000001', x_domain: 'strict.example' }
 		});
-		expect(policy.call('get_queue_config', { kind: 'text', value: 'mailbox000000001.mailbox.internal' })).toMatchObject({
-			value: {
-				protocol: { maildir_path: '/var/mail/kumomta/{{ meta.x_mailbox }}', dir_mode: 0o750, file_mode: 0o640 }
+		expect(policy.call('get_queue_config', { kind: 'text', value: 'mailbox000000001.mailbox.internal' })).toMatchObject(
+			{
+				value: {
+					protocol: { maildir_path: '/var/mail/kumomta/{{ meta.x_mailbox }}', dir_mode: 0o750, file_mode: 0o640 }
+				}
 			}
-		});
+		);
 	});
 
 	it('refuses the whole transaction when one recipient takes only reports', async () => {

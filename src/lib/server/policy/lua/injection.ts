@@ -41,7 +41,11 @@ export function inject(policy: Policy, injection: Injection): InjectionReply {
 		headers,
 		meta: { reception_protocol: 'HTTP', received_from: peer, http_auth: injection.basic?.user ?? peer }
 	});
-	const outcome = policy.call('http_message_generated', { kind: 'message', value: message }, { kind: 'data', value: info });
+	const outcome = policy.call(
+		'http_message_generated',
+		{ kind: 'message', value: message },
+		{ kind: 'data', value: info }
+	);
 	if (outcome.kind === 'value') return { status: 200, message: queued(policy, message, recipient) };
 	const reason = outcome.kind === 'failed' ? outcome.error : `${outcome.rejection.code} ${outcome.rejection.text}`;
 	return { status: 500, reason };

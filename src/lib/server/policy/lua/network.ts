@@ -12,8 +12,7 @@ function sixteenBytesOf(address: string): number[] | null {
 	const mapped = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address);
 	const tail = mapped === null ? null : bytesOf(mapped[2] ?? '');
 	if (mapped !== null && tail === null) return null;
-	const text =
-		tail === null ? address : `${mapped?.[1]}${hexPair(tail[0], tail[1])}:${hexPair(tail[2], tail[3])}`;
+	const text = tail === null ? address : `${mapped?.[1]}${hexPair(tail[0], tail[1])}:${hexPair(tail[2], tail[3])}`;
 	const [head = '', rest, ...more] = text.split('::');
 	if (more.length > 0) return null;
 	const front = groupsOf(head);

@@ -9,7 +9,19 @@ function queueConfig(policy: Policy, ...names: (string | null)[]) {
 	return policy.call('get_queue_config', ...names.map(text));
 }
 
-const hostile = ['', 'unspecified', "'; DROP TABLE tenant; --", 'x'.repeat(5000), '../../etc', 'ä', '\n', '[127.0.0.1]', '*', '{{ x }}', '0'];
+const hostile = [
+	'',
+	'unspecified',
+	"'; DROP TABLE tenant; --",
+	'x'.repeat(5000),
+	'../../etc',
+	'ä',
+	'\n',
+	'[127.0.0.1]',
+	'*',
+	'{{ x }}',
+	'0'
+];
 
 describe('get_queue_config', () => {
 	const cases: [what: string, names: (string | null)[], expected: Record<string, unknown>][] = [
@@ -18,7 +30,11 @@ describe('get_queue_config', () => {
 			['example.net', 'news.example.com', null, null],
 			{ egress_pool: 'main', refresh_strategy: 'Epoch', max_message_rate: '2/h', retry_interval: 300, max_age: 86_400 }
 		],
-		['a removed sender', ['example.net', 'removed.example.com', 'spring', null], { egress_pool: 'gone', refresh_strategy: 'Epoch' }],
+		[
+			'a removed sender',
+			['example.net', 'removed.example.com', 'spring', null],
+			{ egress_pool: 'gone', refresh_strategy: 'Epoch' }
+		],
 		['an unknown tenant', ['example.net', 'nobody', null, null], { egress_pool: 'main', refresh_strategy: 'Epoch' }],
 		['no tenant', ['example.net', null, null, null], { egress_pool: 'main', refresh_strategy: 'Epoch' }],
 		[
@@ -87,7 +103,14 @@ describe('pools and sources', () => {
 	});
 
 	it('takes the egress path from the shaping helper', async () => {
-		expect((await policyWith({ world })).call('get_egress_path_config', text('gmail.com'), text('out-1-abc123'), text('site'))).toEqual({
+		expect(
+			(await policyWith({ world })).call(
+				'get_egress_path_config',
+				text('gmail.com'),
+				text('out-1-abc123'),
+				text('site')
+			)
+		).toEqual({
 			kind: 'value',
 			value: { refresh_strategy: 'Epoch', connection_limit: 10, provider_name: 'google' }
 		});
@@ -108,7 +131,8 @@ describe('a sender’s overall rate', () => {
 		};
 		expect([delays('news.example.com', 'a@x.example'), delays('news.example.com', 'a@y.example')]).toEqual([0, 0]);
 		expect(delays('news.example.com', 'a@z.example')).toBe(1);
-		for (const tenant of ['all.example.com', 'unknown', null, ...hostile]) expect(delays(tenant, 'a@x.example')).toBe(0);
+		for (const tenant of ['all.example.com', 'unknown', null, ...hostile])
+			expect(delays(tenant, 'a@x.example')).toBe(0);
 		policy.clock.seconds += 1800;
 		expect(delays('news.example.com', 'a@x.example')).toBe(0);
 	});
@@ -123,8 +147,15 @@ describe('rebind_message', () => {
 	];
 	it.each(cases)('with %s', async (_what, data, queue) => {
 		const policy = await policyWith();
-		const message = policy.newMessage({ id: 'a1', sender: '', recipients: ['a@example.net'], headers: from('a@b.example') });
-		expect(policy.call('rebind_message', { kind: 'message', value: message }, { kind: 'data', value: data }).kind).toBe('value');
+		const message = policy.newMessage({
+			id: 'a1',
+			sender: '',
+			recipients: ['a@example.net'],
+			headers: from('a@b.example')
+		});
+		expect(policy.call('rebind_message', { kind: 'message', value: message }, { kind: 'data', value: data }).kind).toBe(
+			'value'
+		);
 		expect(policy.viewMessage(message).meta.queue).toBe(queue);
 	});
 });

@@ -110,7 +110,10 @@ describe('an accepted message', () => {
 		session.rcptTo('a@example.net');
 		session.rcptTo('b@example.org');
 		const { messages } = session.data(from('news@example.com'));
-		expect(messages.map(({ queue }) => queue)).toEqual(['news.example.com@example.net', 'news.example.com@example.org']);
+		expect(messages.map(({ queue }) => queue)).toEqual([
+			'news.example.com@example.net',
+			'news.example.com@example.org'
+		]);
 		expect(messages.every(({ signatures }) => signatures.length === 2)).toBe(true);
 	});
 
@@ -121,14 +124,17 @@ describe('an accepted message', () => {
 		expect(policy.observed().logs.join()).toContain('DKIM signing failed for keyless.example');
 	});
 
-	it.each(['x@deferred_smtp_inject.kumomta.internal', 'x@a.MAILBOX.internal', 'x@hook.log_hook', 'x@u.tsa.kumomta', 'x@internal.'])(
-		'does not reach a queue inside KumoMTA: %s',
-		async (recipient) => {
-			const session = loggedIn(await policyWith());
-			session.mailFrom('news@example.com');
-			expect(answer(session.rcptTo(recipient))).toBe('550 5.1.2 this domain is reserved');
-		}
-	);
+	it.each([
+		'x@deferred_smtp_inject.kumomta.internal',
+		'x@a.MAILBOX.internal',
+		'x@hook.log_hook',
+		'x@u.tsa.kumomta',
+		'x@internal.'
+	])('does not reach a queue inside KumoMTA: %s', async (recipient) => {
+		const session = loggedIn(await policyWith());
+		session.mailFrom('news@example.com');
+		expect(answer(session.rcptTo(recipient))).toBe('550 5.1.2 this domain is reserved');
+	});
 });
 
 describe('a sender that may not send', () => {

@@ -55,7 +55,9 @@ describe('pre_init and init', () => {
 		['::', [], '[::]:26', ['255.255.255.255/32']],
 		['2001:db8::1', [], '[2001:db8::1]:26', ['255.255.255.255/32']]
 	])('a relay listener on %s with %j', async (address, relayHosts, listen, expected) => {
-		const policy = await policyWith({ node: { listener: [{ address, port: 26, purpose: 'relay' }], relay_hosts: relayHosts } });
+		const policy = await policyWith({
+			node: { listener: [{ address, port: 26, purpose: 'relay' }], relay_hosts: relayHosts }
+		});
 		expect(policy.configured('start_esmtp_listener')).toMatchObject([{ listen, relay_hosts: expected }]);
 	});
 
@@ -73,10 +75,24 @@ describe('pre_init and init', () => {
 		const { get_queue_config: queueHandlers, should_enqueue_log_record: _shaping, ...own } = events();
 		expect(queueHandlers).toBe(2);
 		expect(Object.keys(own).sort()).toEqual([
-			'get_acl_definition', 'get_egress_path_config', 'get_egress_pool', 'get_egress_source', 'get_listener_domain',
-			'http_message_generated', 'http_server_validate_auth_basic', 'init', 'pre_init', 'rebind_message',
-			'smtp_server_auth_plain', 'smtp_server_connection_accepted', 'smtp_server_data', 'smtp_server_mail_from',
-			'smtp_server_message_received', 'smtp_server_rcpt_to', 'throttle_insert_ready_queue', 'validate_config'
+			'get_acl_definition',
+			'get_egress_path_config',
+			'get_egress_pool',
+			'get_egress_source',
+			'get_listener_domain',
+			'http_message_generated',
+			'http_server_validate_auth_basic',
+			'init',
+			'pre_init',
+			'rebind_message',
+			'smtp_server_auth_plain',
+			'smtp_server_connection_accepted',
+			'smtp_server_data',
+			'smtp_server_mail_from',
+			'smtp_server_message_received',
+			'smtp_server_rcpt_to',
+			'throttle_insert_ready_queue',
+			'validate_config'
 		]);
 		expect(new Set(Object.values(own))).toEqual(new Set([1]));
 	});
@@ -117,7 +133,11 @@ describe('validate_config', () => {
 	let built: BuiltRevision;
 	afterEach(() => built.remove());
 
-	async function validate(change: (directory: string) => void = () => undefined, node: Record<string, unknown> = {}, custom?: string) {
+	async function validate(
+		change: (directory: string) => void = () => undefined,
+		node: Record<string, unknown> = {},
+		custom?: string
+	) {
 		built = buildRevision({ rows, node, keys: ['example.com/s1'], ...(custom === undefined ? {} : { custom }) });
 		change(built.directory);
 		const policy = await openPolicy(built.directory);
@@ -143,7 +163,12 @@ describe('validate_config', () => {
 
 	it.each([
 		['no directory', (directory: string) => rmSync(join(directory, 'directory.sqlite')), {}, 'directory.sqlite'],
-		['an empty file', (directory: string) => writeFileSync(join(directory, 'directory.sqlite'), ''), {}, 'has format 0'],
+		[
+			'an empty file',
+			(directory: string) => writeFileSync(join(directory, 'directory.sqlite'), ''),
+			{},
+			'has format 0'
+		],
 		[
 			'no database',
 			(directory: string) => writeFileSync(join(directory, 'directory.sqlite'), 'not a database '.repeat(100)),

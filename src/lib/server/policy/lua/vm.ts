@@ -13,9 +13,7 @@ export interface Rejection {
 
 /** What an event answered: a value (undefined for none), a rejection, or an error, which KumoMTA answers with 421. */
 export type Outcome =
-	| { kind: 'value'; value: unknown }
-	| { kind: 'rejected'; rejection: Rejection }
-	| { kind: 'failed'; error: string };
+	{ kind: 'value'; value: unknown } | { kind: 'rejected'; rejection: Rejection } | { kind: 'failed'; error: string };
 
 export type Argument =
 	| { kind: 'text' | 'address'; value: string }
@@ -118,7 +116,12 @@ export async function openPolicy(directory: string, world: World = {}): Promise<
 		close();
 		throw new PolicyLoadError(error instanceof Error ? error.message : `${basename(directory)} can not be loaded.`);
 	}
-	return { ...callsOf(engine.doStringSync('return DOUBLE.bridge()')), clock, close, evaluate: (chunk) => engine.doStringSync(chunk) };
+	return {
+		...callsOf(engine.doStringSync('return DOUBLE.bridge()')),
+		clock,
+		close,
+		evaluate: (chunk) => engine.doStringSync(chunk)
+	};
 }
 
 type Bridge = Record<string, (...args: unknown[]) => unknown>;
@@ -168,4 +171,3 @@ function viewOf(view: Record<string, unknown>): MessageView {
 		delays: Number(view.delays)
 	};
 }
-
