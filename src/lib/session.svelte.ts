@@ -54,8 +54,8 @@ export function loginPath(url: URL): string {
 /** The page asked for before signing in; anything that could leave this panel becomes the overview. */
 export function pathAfterLogin(url: URL): string {
 	const then = url.searchParams.get('then') ?? '/';
-	const target = new URL(then, url.origin);
-	return then.startsWith('/') && target.origin === url.origin && !target.pathname.startsWith('/login')
+	const target = URL.parse(then, url.origin);
+	return then.startsWith('/') && target?.origin === url.origin && !target.pathname.startsWith('/login')
 		? target.pathname + target.search + target.hash
 		: '/';
 }

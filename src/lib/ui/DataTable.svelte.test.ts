@@ -23,7 +23,7 @@ const columns = [
 function show(props: Record<string, unknown> = {}, address = '/domains') {
 	page.url = new URL(address, 'http://panel.test');
 	const list = { items, nextCursor: null, total: 2 };
-	return render(DataTable<Item>, { label: 'Domains', columns, page: list, ...props } as never);
+	return render(DataTable<Item>, { label: 'Domains', columns, page: list, ...props });
 }
 
 beforeEach(() => goto.mockClear());
@@ -39,9 +39,9 @@ test('arrow keys go from row to row and stop at the ends', async () => {
 	show({ href: (item: Item) => `/domains/${item.id}` });
 	const [first, second] = await screen.findAllByRole('link');
 	first?.focus();
-	await fireEvent.keyDown(first as HTMLElement, { key: 'ArrowDown' });
+	await fireEvent.keyDown(first!, { key: 'ArrowDown' });
 	expect(document.activeElement).toBe(second);
-	await fireEvent.keyDown(second as HTMLElement, { key: 'ArrowDown' });
+	await fireEvent.keyDown(second!, { key: 'ArrowDown' });
 	expect(document.activeElement).toBe(second);
 });
 

@@ -21,6 +21,8 @@ export class FormState<Values extends object, Result = unknown> {
 	/** Set by Form.svelte; errors are focused inside it. */
 	element: HTMLFormElement | undefined;
 	readonly #options: FormOptions<Values, Result>;
+	/** Only asked when an answer comes: nothing on screen depends on it. */
+	// eslint-disable-next-line svelte/prefer-svelte-reactivity
 	readonly #fields = new Map<string, number>();
 	#saved: string = $state('');
 
@@ -79,7 +81,7 @@ export class FormState<Values extends object, Result = unknown> {
 		}
 		this.busy = true;
 		try {
-			const result = await this.#options.send($state.snapshot(this.values) as Values);
+			const result = await this.#options.send($state.snapshot<Values>(this.values) as Values);
 			this.#saved = JSON.stringify(this.values);
 			await this.#options.done?.(result);
 			return result;

@@ -1,4 +1,4 @@
-import type { Step } from '$lib/ui/Steps.svelte';
+import type { Step } from '$lib/ui/step';
 
 export interface Progress {
 	hostname: string | null;

@@ -1,4 +1,4 @@
-import type { BadgeKind } from '$lib/ui/Badge.svelte';
+import type { BadgeKind } from '$lib/ui/badge-kind';
 
 /** The part of `policy.status` that the summary is made from. */
 export interface ServerStatus {

@@ -1,9 +1,10 @@
 import CircleUser from '@lucide/svelte/icons/circle-user';
 import Globe from '@lucide/svelte/icons/globe';
 import Plus from '@lucide/svelte/icons/plus';
+import Shield from '@lucide/svelte/icons/shield';
 import UserRound from '@lucide/svelte/icons/user-round';
 import { api } from '$lib/api';
-import type { IconComponent } from '../Button.svelte';
+import type { IconComponent } from '../icon';
 import { groups } from './navigation';
 
 export interface Entry {
@@ -16,7 +17,7 @@ export interface Entry {
 const own: Entry[] = [
 	...groups.flatMap(({ items }) => items.map(({ label, href, icon }) => ({ label, href, icon, kind: 'Page' }))),
 	{ label: 'Password and sessions', href: '/account', icon: CircleUser, kind: 'Page' },
-	{ label: 'Revisions', href: '/policy/revisions', icon: groups[2]?.items[0]?.icon ?? Globe, kind: 'Page' },
+	{ label: 'Revisions', href: '/policy/revisions', icon: Shield, kind: 'Page' },
 	{ label: 'Add a domain', href: '/domains?new', icon: Plus, kind: 'Action' },
 	{ label: 'Add a sender', href: '/senders?new', icon: Plus, kind: 'Action' },
 	{ label: 'Add a source', href: '/sources?new', icon: Plus, kind: 'Action' },

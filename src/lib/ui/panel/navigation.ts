@@ -6,7 +6,7 @@ import Network from '@lucide/svelte/icons/network';
 import Settings from '@lucide/svelte/icons/settings';
 import Shield from '@lucide/svelte/icons/shield';
 import UserRound from '@lucide/svelte/icons/user-round';
-import type { IconComponent } from '../Button.svelte';
+import type { IconComponent } from '../icon';
 
 export interface Destination {
 	label: string;

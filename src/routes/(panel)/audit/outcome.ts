@@ -1,4 +1,4 @@
-import type { BadgeKind } from '$lib/ui/Badge.svelte';
+import type { BadgeKind } from '$lib/ui/badge-kind';
 
 const words: Record<string, { kind: BadgeKind; word: string }> = {
 	ok: { kind: 'ok', word: 'done' },

@@ -1,5 +1,5 @@
 import type { Outputs } from '$lib/api';
-import type { Step } from '$lib/ui/Steps.svelte';
+import type { Step } from '$lib/ui/step';
 
 export type Progress = Outputs['policy']['progress'];
 export type Outcome = Progress['outcome'];

@@ -1,0 +1,1 @@
+export type BadgeKind = 'ok' | 'warn' | 'bad' | 'neutral';

@@ -1,0 +1,5 @@
+export interface Crumb {
+	label: string;
+	/** Left out on the last one. */
+	href?: string;
+}
