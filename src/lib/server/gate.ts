@@ -2,7 +2,8 @@ import type { App } from './app.ts';
 import { finishAudit, startAudit } from './audit/service.ts';
 import { clientNetwork, countAttempt } from './auth/limits.ts';
 import { findCaller } from './auth/sessions.ts';
-import type { Gate } from './core/trpc.ts';
+import { UserError } from './core/errors.ts';
+import type { Caller, Gate } from './core/trpc.ts';
 
 const deniedRowsPerAddress = 30;
 
@@ -21,4 +22,36 @@ export function createGate(app: App): Gate {
 			await finishAudit(app, id, { outcome: entry.outcome, reason: entry.reason, target: entry.target });
 		}
 	};
+}
+
+/**
+ * Runs work that is no procedure (the command line's own) between the same two audit writes: the input is kept with its
+ * secrets as `[secret]`, the end is `ok` or the error's code.
+ */
+export async function runAudited<Result extends { id: string }>(
+	app: App,
+	{ caller, action, input }: { caller: Caller; action: string; input: unknown },
+	work: () => Promise<Result>
+): Promise<Result> {
+	const start = {
+		caller,
+		action,
+		input,
+		target: null,
+		address: null,
+		requestId: 'local',
+		outcome: 'started',
+		reason: null
+	};
+	const entry = await startAudit(app, start);
+	try {
+		const result = await work();
+		await finishAudit(app, entry, { outcome: 'ok', reason: null, target: result.id });
+		return result;
+	} catch (error) {
+		const known = error instanceof UserError ? error : undefined;
+		const end = { outcome: known?.code ?? 'INTERNAL_SERVER_ERROR', reason: known?.detail.reason ?? null, target: null };
+		await finishAudit(app, entry, end);
+		throw error;
+	}
 }

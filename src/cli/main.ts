@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { openApp } from '../lib/server/app.ts';
+import { EnvError, readEnv } from '../lib/server/core/env.ts';
+import type { Env } from '../lib/server/core/env.ts';
+import { createLog } from '../lib/server/core/log.ts';
+import { createCaller } from '../lib/server/router.ts';
+import { exit, parseCommand, UsageError } from './command.ts';
+import type { Command, Exit } from './command.ts';
+import { explain } from './failure.ts';
+import { commandHelp, overview } from './help.ts';
+import type { Nouns } from './help.ts';
+import { policy } from './policy.ts';
+import { users } from './users.ts';
+
+const nouns: Nouns = { users, policy };
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+const complain = (text: string) => void process.stderr.write(`${text}\n`);
+
+async function main(args: string[]): Promise<Exit> {
+	const [noun = 'help', verb = '', ...rest] = args;
+	if (noun === 'help' || noun === '--help' || noun === '-h') return help(verb, rest[0] ?? '');
+	const command = find(noun, verb);
+	if (command === undefined) {
+		complain(`There is no such command.\n\n${overview(nouns)}`);
+		return exit.wrongInput;
+	}
+	if (rest.includes('--help') || rest.includes('-h')) return help(noun, verb);
+	return run(command, rest, `kumomta-ui help ${noun} ${verb}`);
+}
+
+function find(noun: string, verb: string): Command | undefined {
+	const verbs = Object.hasOwn(nouns, noun) ? nouns[noun] : undefined;
+	return verbs !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+}
+
+function help(noun: string, verb: string): Exit {
+	const command = find(noun, verb);
+	const isKnown = noun === '' || (Object.hasOwn(nouns, noun) && verb === '');
+	print(
+		command === undefined
+			? overview(noun === '' || !isKnown ? nouns : { [noun]: nouns[noun] ?? {} })
+			: commandHelp(noun, verb, command)
+	);
+	return command !== undefined || isKnown ? exit.ok : exit.wrongInput;
+}
+
+async function run(command: Command, args: string[], helpCommand: string): Promise<Exit> {
+	const requestId = `cli-${randomUUID()}`;
+	const log = createLog('warn').with({ requestId });
+	try {
+		const parsed = parseCommand(command, args);
+		const env = readEnv(process.env);
+		assertPanel(env);
+		const app = await openApp(env, { log });
+		try {
+			const actor = `cli:${process.getuid?.() ?? 'unknown'}`;
+			const caller = { actor, name: actor, userId: null, sessionId: null };
+			return await command.run({ app, caller, api: createCaller(app, caller, requestId), print, ...parsed });
+		} finally {
+			app.close();
+		}
+	} catch (error) {
+		if (error instanceof UsageError) {
+			complain(`${error.message}\nSee: ${helpCommand}`);
+			return exit.wrongInput;
+		}
+		const known = explain(error);
+		if (known === null) {
+			log.error('command failed', { error });
+			complain(`Something went wrong inside kumomta-ui. Report it with the line above (${requestId}).`);
+			return exit.bug;
+		}
+		complain(known.text);
+		return known.code;
+	}
+}
+
+/** A wrong DATA_DIR must not become a new, empty panel. */
+function assertPanel({ databaseUrl, dataDir }: Env): void {
+	if (
+		!databaseUrl.startsWith('file:') ||
+		existsSync(databaseUrl.startsWith('file://') ? fileURLToPath(databaseUrl) : databaseUrl.slice('file:'.length))
+	)
+		return;
+	throw new EnvError(
+		`There is no panel in ${dataDir}. Nothing was made or changed. Set DATA_DIR to the panel's data directory, or start the panel there first.`
+	);
+}
+
+const code = await main(process.argv.slice(2));
+// Output to a pipe is written later than the exit would come.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
