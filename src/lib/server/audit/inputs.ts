@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { listInput, pageOf } from '../core/paging.ts';
 
-export const listAudit = z.strictObject({
-	...listInput(['at']),
-	actor: z.string().max(254).optional(),
-	action: z.string().max(64).optional(),
-	target: z.string().max(64).optional(),
-	outcome: z.string().max(32).optional(),
-	from: z.int().min(0).optional(),
-	to: z.int().min(0).optional()
-});
+export const listAudit = z
+	.strictObject({
+		...listInput(['at']),
+		actor: z.string().max(254).optional(),
+		action: z.string().max(64).optional(),
+		target: z.string().max(64).optional(),
+		outcome: z.string().max(32).optional(),
+		from: z.int().min(0).optional(),
+		to: z.int().min(0).optional()
+	})
+	.prefault({});
 
 export const auditEntry = z.object({
 	id: z.string(),

@@ -13,8 +13,7 @@ describe('host names', () => {
 		['  mail.example.com ', 'mail.example.com'],
 		['bücher.example', 'xn--bcher-kva.example'],
 		['BÜCHER.example', 'xn--bcher-kva.example'],
-		['例え.テスト', 'xn--r8jz45g.xn--zckzah'],
-		['_dmarc.example.com', '_dmarc.example.com']
+		['例え.テスト', 'xn--r8jz45g.xn--zckzah']
 	])('normalise %s', (given, expected) => {
 		expect(hostName().parse(given)).toBe(expected);
 	});
@@ -22,6 +21,7 @@ describe('host names', () => {
 	it.each([
 		'',
 		'localhost',
+		'_dmarc.example.com',
 		'192.0.2.1',
 		'[::1]',
 		'0x7f.1',
@@ -53,7 +53,7 @@ describe('host names', () => {
 		fc.assert(
 			fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
 				const parsed = hostName().safeParse(text);
-				return !parsed.success || /^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/.test(parsed.data);
+				return !parsed.success || /^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(parsed.data);
 			})
 		);
 	});

@@ -36,11 +36,11 @@ export function paragraph(max: number) {
 		);
 }
 
-const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 
 /**
  * A host name as RFC 1123 and IDNA allow: normalised to lower-case A-labels without a trailing dot, at least two labels,
- * at most `max` octets. Underscores are kept (service labels). IP addresses are refused.
+ * at most `max` octets. Mail host names have no underscore (RFC 5321 4.1.2); IP addresses are refused.
  */
 export function hostName(max = 253) {
 	return z

@@ -7,14 +7,6 @@ export const listDomains = z.strictObject(listInput(['name', 'createdAt'])).pref
 /** So that `bounce.<name>` is a host name too: at most 253 octets with it. */
 const nameLimit = 246;
 
-/** Domains of mail addresses have no underscore (RFC 5321 4.1.2): many receivers refuse mail from such a name. */
-const mailHost = (max?: number) =>
-	hostName(max).refine((name) => !name.includes('_'), 'Mail cannot have a name with an underscore.');
-const mailAddress = emailAddress.refine(
-	(address) => !address.slice(address.lastIndexOf('@')).includes('_'),
-	'Mail cannot have a name with an underscore.'
-);
-
 const action = z.enum(['none', 'quarantine', 'reject']);
 
 /** One or more e-mail addresses, separated by commas; `mailto:` may stand before each. */
@@ -22,7 +14,7 @@ const reportAddresses = z
 	.string()
 	.max(2000, 'At most 10 addresses.')
 	.transform((text, context) => {
-		const parts = text.split(',').map((each) => mailAddress.safeParse(each.trim().replace(/^mailto:/i, '')));
+		const parts = text.split(',').map((each) => emailAddress.safeParse(each.trim().replace(/^mailto:/i, '')));
 		if (parts.length > 10) context.addIssue({ code: 'custom', message: 'At most 10 addresses.' });
 		if (!parts.every(({ success }) => success))
 			context.addIssue({ code: 'custom', message: 'Write e-mail addresses, separated by commas.' });
@@ -41,14 +33,14 @@ const dmarc = z.strictObject({
 });
 
 const optional = {
-	bounceHost: mailHost().optional(),
+	bounceHost: hostName().optional(),
 	/** Whether MAIL FROM may be any address at the bounce host; VERP needs it. */
 	acceptAnyReturnPath: z.boolean().optional(),
-	complaintAddress: mailAddress.nullable().optional(),
+	complaintAddress: emailAddress.nullable().optional(),
 	dmarc: dmarc.optional()
 };
 
-export const createDomain = z.strictObject({ name: mailHost(nameLimit), ...optional });
+export const createDomain = z.strictObject({ name: hostName(nameLimit), ...optional });
 
 /** The name is not among them: addresses, tenants and keys are made of it. */
 export const updateDomain = z.strictObject({ id: itemId, version: seenVersion, ...optional });

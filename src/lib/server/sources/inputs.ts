@@ -12,9 +12,6 @@ const address = ipAddress.refine(
 	'Mail cannot leave from this address: it is a loopback, link-local, multicast or reserved one.'
 );
 
-/** The name in EHLO is a host name (RFC 5321 4.1.1.1): no underscore. */
-const ehloDomain = hostName().refine((text) => !text.includes('_'), 'A host name has no underscore.');
-
 const cidr = z
 	.string()
 	.trim()
@@ -35,10 +32,7 @@ const ehloPattern = z
 	.toLowerCase()
 	.max(253, 'At most 253 characters.')
 	.refine(
-		(text) =>
-			text.split('{n}').length === 2 &&
-			!text.includes('_') &&
-			normaliseHost(text.replace('{n}', String(rangeLimit))) !== undefined,
+		(text) => text.split('{n}').length === 2 && normaliseHost(text.replace('{n}', String(rangeLimit))) !== undefined,
 		'Write a host name with {n} where the number goes, like out{n}.example.net.'
 	);
 
@@ -53,7 +47,7 @@ function refuse(context: z.RefinementCtx, message: string): void {
 export const createSource = z
 	.strictObject({
 		address: address.optional(),
-		ehloDomain: ehloDomain.optional(),
+		ehloDomain: hostName().optional(),
 		name: name.optional(),
 		publicAddress: address.nullable().optional(),
 		cidr: cidr.optional(),
@@ -74,7 +68,7 @@ export const updateSource = z.strictObject({
 	id: itemId,
 	version: seenVersion,
 	address: address.optional(),
-	ehloDomain: ehloDomain.optional(),
+	ehloDomain: hostName().optional(),
 	name: name.optional(),
 	publicAddress: address.nullable().optional()
 });
