@@ -28,7 +28,7 @@ test('without an error nothing claims to be invalid', () => {
 test('a path reaches into the values, and typing takes the error away', async () => {
 	const form = formOf({ listeners: [{ port: 25 }] });
 	form.errors['listeners.0.port'] = 'Taken.';
-	render(Field as never, { form, label: 'Port', name: 'listeners.0.port', type: 'number' });
+	render(Field, { form: form as never, label: 'Port', name: 'listeners.0.port', type: 'number' });
 	const input = screen.getByLabelText<HTMLInputElement>('Port');
 	expect(input.value).toBe('25');
 	await fireEvent.input(input, { target: { value: '587' } });
@@ -39,7 +39,7 @@ test('a path reaches into the values, and typing takes the error away', async ()
 
 test('an emptied number is none, not zero and not a text', async () => {
 	const form = formOf({ perHour: 2000 });
-	render(Field as never, { form, label: 'An hour', name: 'perHour', type: 'number' });
+	render(Field, { form: form as never, label: 'An hour', name: 'perHour', type: 'number' });
 	await fireEvent.input(screen.getByLabelText('An hour'), { target: { value: '' } });
 	expect(form.values.perHour).toBeNull();
 });
@@ -54,14 +54,14 @@ test.each<[type: 'checkbox' | 'select' | 'textarea', act: (control: HTMLElement)
 		{ value: 'a', label: 'A' },
 		{ value: 'b', label: 'B' }
 	];
-	render(Field as never, { form, label: 'It', name: 'it', type, options });
+	render(Field, { form: form as never, label: 'It', name: 'it', type, options });
 	await act(screen.getByLabelText('It'));
 	expect(form.values.it).toEqual(value);
 });
 
 test('a secret is hidden until asked for, and a generated one is long and shown', async () => {
 	const form = formOf({ password: '' });
-	render(Field as never, { form, label: 'Password', name: 'password', type: 'secret', generate: true });
+	render(Field, { form: form as never, label: 'Password', name: 'password', type: 'secret', generate: true });
 	const input = screen.getByLabelText<HTMLInputElement>('Password');
 	expect(input.type).toBe('password');
 	await fireEvent.click(screen.getByRole('button', { name: 'Generate one' }));

@@ -81,7 +81,7 @@ export class FormState<Values extends object, Result = unknown> {
 		}
 		this.busy = true;
 		try {
-			const result = await this.#options.send($state.snapshot<Values>(this.values) as Values);
+			const result = await this.#options.send($state.snapshot<Values>(this.values));
 			this.#saved = JSON.stringify(this.values);
 			await this.#options.done?.(result);
 			return result;
