@@ -81,7 +81,8 @@ export class FormState<Values extends object, Result = unknown> {
 		}
 		this.busy = true;
 		try {
-			const result = await this.#options.send($state.snapshot<Values>(this.values));
+			const values: unknown = $state.snapshot(this.values);
+			const result = await this.#options.send(values as Values);
 			this.#saved = JSON.stringify(this.values);
 			await this.#options.done?.(result);
 			return result;
