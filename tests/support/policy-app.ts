@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@libsql/client';
 import { createHost } from '../../src/lib/server/host/host.ts';
-import type { FaultPoint } from '../../src/lib/server/host/files.ts';
+import type { FaultPoint, Owner } from '../../src/lib/server/host/files.ts';
 import { Secret } from '../../src/lib/server/core/secret.ts';
 import type { Keys } from '../../src/lib/server/core/key-files.ts';
 import { createKumod } from '../../src/lib/server/kumod/client.ts';
@@ -43,6 +43,7 @@ async function sealEstateKeys(client: Client, keys: Keys, domains: number): Prom
 export function testHost(faultPoint: FaultPoint = () => {}) {
 	return {
 		...createHost(faultPoint),
+		findUser: (): Owner | undefined => undefined,
 		systemd: {
 			status: () => Promise.resolve({ isManaged: false, isActive: false, detail: 'systemd does not run on this machine.' }),
 			restart: () => Promise.reject(new Error('The test did not expect a restart.'))

@@ -7,7 +7,7 @@ import { readLive } from './live.ts';
 import type { Live } from './live.ts';
 import { takeLock } from './lock.ts';
 import { usualPatience } from './probe.ts';
-import type { ProbePatience } from './probe.ts';
+import type { Patience } from './probe.ts';
 import { settleInterrupted } from './recover.ts';
 import { policyRoots, prepareRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
@@ -25,7 +25,7 @@ export interface ApplyAnswer {
 export interface ApplyTimes {
 	/** An apply that takes longer is answered as running; it goes on. */
 	answerAfterMs: number;
-	patience: ProbePatience;
+	patience: Patience;
 }
 
 export const usualTimes: ApplyTimes = { answerAfterMs: 20_000, patience: usualPatience };
@@ -39,7 +39,7 @@ export interface ApplyRun {
 	/** What was live when the lock was taken. */
 	live: Live;
 	steps: StepLog;
-	patience: ProbePatience;
+	patience: Patience;
 	/** Set as soon as a number is given. */
 	revision?: { number: number; directory: string };
 }

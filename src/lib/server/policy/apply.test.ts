@@ -255,7 +255,7 @@ describe('apply', () => {
 		const { app, api } = await policyApp();
 		const { applyPending } = await import('./apply.ts');
 		const who = { actor: 'cli:0', name: 'cli:0', userId: null, sessionId: null };
-		const times = { answerAfterMs: 0, patience: { aliveMs: 0, loadedMs: 0, greetMs: 100, pauseMs: 1 } };
+		const times = { answerAfterMs: 0, patience: { validateMs: 1000, aliveMs: 0, loadedMs: 0, greetMs: 100, pauseMs: 1 } };
 		const early = await applyPending(app, who, { expectedHash: await pendingHash(api) }, times);
 		expect(early.outcome).toBe('running');
 		await expect.poll(async () => (await api.progress({ applyId: early.applyId })).outcome).toBe('applied');

@@ -1,6 +1,7 @@
 import type { Secret } from '../core/secret.ts';
 import type { Kumod } from '../kumod/client.ts';
 import type { Credential } from '../kumod/http.ts';
+import type { Owner } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
 import { listenersOf } from './listeners.ts';
 import { readLive, textOf } from './live.ts';
@@ -9,8 +10,8 @@ import type { RevisionKey } from './directory.ts';
 import { findManifest } from './drift.ts';
 import { join } from 'node:path';
 import { probeKumod, readLoads } from './probe.ts';
-import type { ProbePatience } from './probe.ts';
-import { forgetRefresh, refreshKumod, rememberRefresh, secondBumpAfterMs } from './refresh.ts';
+import type { Patience } from './probe.ts';
+import { findDueRefresh, forgetRefresh, refreshKumod, rememberRefresh, secondBumpAfterMs } from './refresh.ts';
 import type { RefreshContext, RefreshKind } from './refresh.ts';
 import type { Manifest } from './revision.ts';
 import type { PolicyRoots } from './roots.ts';
@@ -31,7 +32,7 @@ export interface Pipeline {
 	kumodBin: string | undefined;
 	credential: Credential | undefined;
 	clock: () => number;
-	patience: ProbePatience;
+	patience: Patience;
 	steps: StepLog;
 }
 
@@ -57,14 +58,16 @@ export async function runPipeline(pipeline: Pipeline, revision: RevisionToApply)
 	const before = manifestOf(roots, revision.live);
 	const staged = await steps.run('stage', async () => {
 		const sameData = before?.directoryHash === revision.directoryHash ? before : undefined;
-		const made = await stageRevision({ host, roots, revision: revision.name, sameData, ...pick(revision) });
+		const reader = kumodUser(host, pipeline.kumodBin);
+		const { write, privateKeys, name } = revision;
+		const made = await stageRevision({ host, roots, revision: name, sameData, reader, write, privateKeys });
 		const keys = made.newKeys === 0 ? '' : ` ${made.newKeys} new DKIM key files.`;
 		return { value: made, status: 'ok', output: `Revision ${revision.name} is on disk.${keys}` };
 	});
 	const isValid = await steps.run('validate', async () => {
 		const path = await writeStagedInit(host, roots, revision.name, revision.number);
 		await host.faultPoint('validate.staged-init');
-		const result = await validatePolicy(host, pipeline.kumodBin, path);
+		const result = await validatePolicy(host, pipeline.kumodBin, path, pipeline.patience.validateMs);
 		return { value: result.status !== 'failed', ...result };
 	});
 	if (!isValid) {
@@ -75,7 +78,10 @@ export async function runPipeline(pipeline: Pipeline, revision: RevisionToApply)
 	return goLive(pipeline, { revision, manifest: staged.manifest, before, kind });
 }
 
-const pick = ({ write, privateKeys }: RevisionToApply) => ({ write, privateKeys });
+/** Who must be able to read the files: KumoMTA's user, where KumoMTA is installed or this is root. */
+function kumodUser(host: Host, kumodBin: string | undefined): Owner | undefined {
+	return kumodBin !== undefined || host.uid() === 0 ? host.findUser('kumod') : undefined;
+}
 
 export function manifestOf(roots: PolicyRoots, live: Live): Manifest | undefined {
 	return live.kind === 'ours' || live.kind === 'edited' ? findManifest(join(roots.revisions, live.revision)) : undefined;
@@ -93,13 +99,27 @@ interface Change {
 	kind: RefreshKind;
 }
 
+interface SwappedChange extends Change {
+	loadsBefore: number | undefined;
+	secondBumpAt: number | undefined;
+}
+
 /** From the swap on; also the way back to an older revision that lies complete on disk. */
 export async function goLive(pipeline: Pipeline, change: Change): Promise<PipelineOutcome> {
 	const loadsBefore = await readLoads(pipeline.kumod, pipeline.credential);
-	const isUnharmed = (await swap(pipeline, change)) && (await tellAndLook(pipeline, change, loadsBefore));
+	const secondBumpAt = await findSecondBump(pipeline, change);
+	const isUnharmed = (await swap(pipeline, change)) && (await tellAndLook(pipeline, { ...change, loadsBefore, secondBumpAt }));
 	if (isUnharmed) return 'applied';
-	await undo(pipeline, change);
+	await undo(pipeline, { ...change, secondBumpAt });
 	return 'reverted';
+}
+
+/** When sources or pools moved, by this change or by one shortly before, one more epoch is owed; a restart pays it. */
+async function findSecondBump({ host, roots, clock }: Pipeline, { manifest, before, kind }: Change): Promise<number | undefined> {
+	if (kind === 'restart') return undefined;
+	if (before?.sourcesHash !== manifest?.sourcesHash) return clock() + secondBumpAfterMs;
+	const owed = await findDueRefresh(host, roots);
+	return owed?.kind === 'bump' && owed.dueAt > clock() ? owed.dueAt : undefined;
 }
 
 /** Answers false when it failed after its rename: then there is something to put back. */
@@ -120,14 +140,15 @@ async function swap({ host, roots, clock, steps }: Pipeline, { revision, kind }:
 }
 
 /** Refresh and probe. Answers whether KumoMTA works with the revision, or is not there to be asked. */
-async function tellAndLook(pipeline: Pipeline, change: Change, loadsBefore: number | undefined): Promise<boolean> {
+async function tellAndLook(pipeline: Pipeline, change: SwappedChange): Promise<boolean> {
 	const { host, kumod, credential, patience, steps } = pipeline;
+	const { loadsBefore, secondBumpAt, revision } = change;
 	const refreshed = await caught(() =>
 		steps.run('refresh', async () => {
 			await host.faultPoint('refresh.before');
 			const result = await refreshKumod(refreshContext(pipeline), change.kind);
 			await host.faultPoint('refresh.told');
-			if (result.status !== 'failed') await planSecondBump(pipeline, change);
+			if (result.status !== 'failed') await planSecondBump(pipeline, revision.name, secondBumpAt);
 			return { value: result, ...result };
 		})
 	);
@@ -146,11 +167,10 @@ async function tellAndLook(pipeline: Pipeline, change: Change, loadsBefore: numb
 
 const nothingToProbe: StepResult = { status: 'skipped', output: 'KumoMTA was not told, so there is nothing to look at.' };
 
-/** What was owed is paid; pools and sources need one more epoch, which outlives this process. */
-async function planSecondBump({ host, roots, clock }: Pipeline, { revision, manifest, before, kind }: Change): Promise<void> {
-	if (kind === 'restart' || before?.sourcesHash === manifest?.sourcesHash) return forgetRefresh(host, roots);
-	const dueAt = clock() + secondBumpAfterMs;
-	await rememberRefresh(host, roots, { revision: revision.name, kind: 'bump', dueAt });
+/** The refresh that was owed is made; the second epoch outlives this process. */
+async function planSecondBump({ host, roots }: Pipeline, revision: string, dueAt: number | undefined): Promise<void> {
+	if (dueAt === undefined) await forgetRefresh(host, roots);
+	else await rememberRefresh(host, roots, { revision, kind: 'bump', dueAt });
 }
 
 /** After the swap even a bug must lead back, so it becomes a failed step. */
@@ -169,19 +189,19 @@ const refreshContext = ({ host, kumod, credential, kumodBin }: Pipeline): Refres
 	isInstalled: kumodBin !== undefined
 });
 
-async function undo(pipeline: Pipeline, { revision, before, kind }: Change): Promise<void> {
-	const { host, roots, kumod, credential, patience, steps } = pipeline;
-	const lines: string[] = [];
+async function undo(pipeline: Pipeline, { revision, before, kind, secondBumpAt }: Omit<SwappedChange, 'loadsBefore'>): Promise<void> {
+	const { host, roots, kumod, credential, patience, steps, clock } = pipeline;
 	await steps.run('revert', async () => {
+		if (before !== undefined) await rememberRefresh(host, roots, { revision: before.revision, kind, dueAt: clock() });
 		await putBack(host, roots, revision.live);
-		await forgetRefresh(host, roots);
-		lines.push(before ? `Revision ${before.revision} is live again.` : 'What was live before is live again.');
+		const lines = [before ? `Revision ${before.revision} is live again.` : 'What was live before is live again.'];
 		const refreshed = await refreshKumod(refreshContext(pipeline), kind);
 		lines.push(refreshed.output);
-		if (refreshed.status !== 'ok' || before === undefined) return { value: undefined, status: refreshed.status, output: lines.join('\n') };
+		if (refreshed.status !== 'failed') await planSecondBump(pipeline, before?.revision ?? '', before && secondBumpAt);
+		if (refreshed.status !== 'ok' || before === undefined)
+			return { value: undefined, status: refreshed.status, output: lines.join('\n') };
 		const listeners = listenersOf(before);
 		const probed = await probeKumod({ kumod, credential, patience, loadsBefore: undefined, refreshed: kind, listeners });
 		return { value: undefined, status: probed.status, output: [...lines, probed.output].join('\n') };
 	});
 }
-

@@ -12,18 +12,19 @@ export interface ProbeTarget {
 	refreshed: RefreshKind;
 	/** `lua_load_count` before the swap; undefined when it could not be read. */
 	loadsBefore: number | undefined;
-	patience: ProbePatience;
+	patience: Patience;
 }
 
-/** How long KumoMTA may take: a start counts its spool first. */
-export interface ProbePatience {
+/** How long KumoMTA may take, in milliseconds: a start counts its spool first. */
+export interface Patience {
+	validateMs: number;
 	aliveMs: number;
 	loadedMs: number;
 	greetMs: number;
 	pauseMs: number;
 }
 
-export const usualPatience: ProbePatience = { aliveMs: 120_000, loadedMs: 20_000, greetMs: 10_000, pauseMs: 500 };
+export const usualPatience: Patience = { validateMs: 60_000, aliveMs: 120_000, loadedMs: 20_000, greetMs: 10_000, pauseMs: 500 };
 
 /**
  * Whether KumoMTA works with the new revision: it is alive, every listener greets (submission also inside STARTTLS), and

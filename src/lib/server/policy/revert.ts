@@ -90,7 +90,7 @@ async function makeLive(
 	const { app, roots, live, steps } = run;
 	run.revision = { number, directory: name };
 	const isValid = await steps.run('validate', async () => {
-		const result = await validatePolicy(app.host, app.env.kumodBin, stagedInit(roots, number));
+		const result = await validatePolicy(app.host, app.env.kumodBin, stagedInit(roots, number), run.patience.validateMs);
 		return { value: result.status !== 'failed', ...result };
 	});
 	if (!isValid) {

@@ -20,6 +20,8 @@ export interface Staging {
 	write(directory: string, linkDirectoryFrom: string | null): Promise<unknown>;
 	/** The live revision, when its directory.sqlite has the same data. */
 	sameData: Manifest | undefined;
+	/** Who must be able to read the files; undefined where KumoMTA's user does not exist. */
+	reader: Owner | undefined;
 	/** PKCS#8 PEM of keys by id, for those whose file is missing. */
 	privateKeys(keys: RevisionKey[]): Promise<Map<string, Secret>>;
 }
@@ -48,7 +50,7 @@ export async function stageRevision(staging: Staging): Promise<Staged> {
 	await host.files.rename(unfinished, directory);
 	await host.faultPoint('stage.before-keys');
 	const newKeys = await writeMissingKeys(staging, directory);
-	await verifyTls(host, roots, manifest.settings.tlsName);
+	await verifyTls(staging, manifest.settings.tlsName);
 	return { directory, manifest, newKeys };
 }
 
@@ -117,7 +119,7 @@ async function writeKeys(staging: Staging, keys: RevisionKey[]): Promise<number>
 }
 
 /** KumoMTA answers 421 to all mail of a domain whose key it cannot read, so each file is looked at before a swap. */
-async function verifyKeyFile({ host, roots }: Staging, key: RevisionKey): Promise<boolean> {
+async function verifyKeyFile({ host, roots, reader }: Staging, key: RevisionKey): Promise<boolean> {
 	const path = keyFile(roots, key);
 	const parent = await host.files.stat(join(roots.dkim, key.domain));
 	if (parent !== undefined && parent.kind !== 'directory') throw keyProblem(roots, key, 'its directory is a link or a file');
@@ -125,8 +127,7 @@ async function verifyKeyFile({ host, roots }: Staging, key: RevisionKey): Promis
 	if (state === undefined) return false;
 	if (state.kind !== 'file') throw keyProblem(roots, key, 'it is not a regular file');
 	if ((state.mode & 0o077) !== 0) throw keyProblem(roots, key, `others can read it; run: chmod 600 ${path}`);
-	const { kumod } = policyAccess(host);
-	if (!isOwnedBy(state, kumod)) throw keyProblem(roots, key, `kumod does not own it; run: chown kumod:kumod ${path}`);
+	if (!isOwnedBy(state, reader)) throw keyProblem(roots, key, `kumod does not own it; run: chown kumod:kumod ${path}`);
 	if ((await host.files.hashOf(path)) !== key.hash) throw keyProblem(roots, key, 'it holds another key than the panel made');
 	return true;
 }
@@ -142,9 +143,8 @@ function keyProblem(roots: PolicyRoots, key: RevisionKey, what: string): UserErr
 }
 
 /** The files a TLS name stands for; whether key and certificate belong together was checked before. */
-async function verifyTls(host: Host, roots: PolicyRoots, name: string | null): Promise<void> {
+async function verifyTls({ host, roots, reader }: Staging, name: string | null): Promise<void> {
 	if (name === null) return;
-	const { kumod } = policyAccess(host);
 	for (const file of ['fullchain.pem', 'privkey.pem']) {
 		const path = join(roots.tls, name, file);
 		const state = await host.files.stat(path);
@@ -153,7 +153,7 @@ async function verifyTls(host: Host, roots: PolicyRoots, name: string | null): P
 				? 'it is not there as a regular file'
 				: file === 'privkey.pem' && (state.mode & 0o007) !== 0
 					? 'everybody can read it'
-					: kumod !== undefined && !canRead(state, kumod)
+					: reader !== undefined && !canRead(state, reader)
 						? 'kumod cannot read it (root:kumod, mode 0640 is wanted)'
 						: undefined;
 		if (what === undefined) continue;

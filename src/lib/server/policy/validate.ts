@@ -9,8 +9,6 @@ export interface Position {
 	line: number;
 }
 
-const timeoutMs = 60_000;
-
 /**
  * Lets kumod load a staged policy as the service would: as root it drops to kumod itself, so that supplementary groups
  * are the service's (none); otherwise it runs as this user. Exit 0 is the only success; findings stand on either stream.
@@ -18,7 +16,8 @@ const timeoutMs = 60_000;
 export async function validatePolicy(
 	host: Host,
 	kumodBin: string | undefined,
-	stagedInit: string
+	stagedInit: string,
+	timeoutMs: number
 ): Promise<StepResult> {
 	if (kumodBin === undefined) {
 		return {
