@@ -155,7 +155,7 @@ end
 --- Queues inside KumoMTA, which no recipient may name.
 local function is_reserved(domain)
 	local name = lower(domain):gsub('%.+$', '')
-	for _, suffix in ipairs { '.internal', '.log_hook', '.kumomta' } do
+	for _, suffix in ipairs { '.kumomta.internal', MAILBOX_DOMAIN, '.log_hook', '.kumomta' } do
 		if name == suffix:sub(2) or name:sub(-#suffix) == suffix then
 			return true
 		end
@@ -384,8 +384,14 @@ local function set_campaign(msg, tenant)
 	if not name then
 		return
 	end
-	local values = msg:get_all_named_header_values(name)
-	msg:remove_all_named_headers(name)
+	local read, values = pcall(function()
+		local found = msg:get_all_named_header_values(name)
+		msg:remove_all_named_headers(name)
+		return found
+	end)
+	if not read then
+		refuse(550, '5.6.0 the message headers can not be read')
+	end
 	local value = #values == 1 and tostring(values[1]) or ''
 	if #value > 64 or not value:find '^[A-Za-z0-9][A-Za-z0-9._-]*$' then
 		return
@@ -771,12 +777,19 @@ function handlers.get_egress_path_config(domain, source, site)
 	return customized(custom.path_config, kumo.make_egress_path, params, domain, source, site)
 end
 
---- A sender's overall rate. Approximate: it counts entries into ready queues.
-function handlers.throttle_insert_ready_queue(msg)
+local function delay_by_rate(msg)
 	local tenant = msg:get_meta 'tenant'
 	local entry = tenant_of_name(tenant)
 	if entry and entry.rate then
 		kumo.make_throttle('kumomta-ui-tenant-' .. tenant, entry.rate):delay_message_if_throttled(msg)
+	end
+end
+
+--- A sender's overall rate. Approximate: it counts entries into ready queues. Without the directory mail still flows.
+function handlers.throttle_insert_ready_queue(msg)
+	local done, problem = pcall(delay_by_rate, msg)
+	if not done then
+		kumo.log_error('A sender rate can not be applied: ' .. tostring(problem))
 	end
 	return
 end
@@ -887,6 +900,19 @@ local function check_key(key)
 	msg:dkim_sign(signer(key.domain, key.selector))
 end
 
+--- KumoMTA itself passes a pool that names an absent source, and then delays its mail.
+local function check_pools()
+	for name, pool in pairs(node.pool or {}) do
+		for _, entry in ipairs(pool.entries or {}) do
+			if not (node.source and node.source[entry.name]) then
+				error('pool ' .. name .. ' names the absent source ' .. entry.name, 0)
+			end
+			handlers.get_egress_source(entry.name)
+		end
+		handlers.get_egress_pool(name)
+	end
+end
+
 local function check_hooks()
 	if custom.queue_config then
 		local params = queue_params('example.com')
@@ -908,6 +934,7 @@ end
 
 function handlers.validate_config()
 	check('directory.sqlite', check_directory)
+	check('node.toml', check_pools)
 	for _, key in ipairs(node.probe_key or {}) do
 		check('DKIM key ' .. key.selector .. ' of ' .. key.domain, check_key, key)
 	end

@@ -138,6 +138,21 @@ describe('a sender’s overall rate', () => {
 	});
 });
 
+describe('without a readable directory', () => {
+	it('mail still enters ready queues', async () => {
+		const policy = await policyWith();
+		policy.evaluate('HOST.sqlite = function() return { problem = "disk I/O error" } end');
+		const message = policy.newMessage({
+			sender: '',
+			recipients: ['a@x.example'],
+			headers: [],
+			meta: { tenant: 'news.example.com' }
+		});
+		expect(policy.call('throttle_insert_ready_queue', { kind: 'message', value: message }).kind).toBe('value');
+		expect(policy.observed().logs.join()).toContain('A sender rate can not be applied');
+	});
+});
+
 describe('rebind_message', () => {
 	const cases: [what: string, data: Record<string, string>, queue: string | undefined][] = [
 		['its own id', { id: 'a1' }, 'null'],

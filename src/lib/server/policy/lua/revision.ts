@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'smol-toml';
 import { writeDirectory } from '../directory.ts';
-import type { DirectoryRow } from '../rows.ts';
-import type { DomainValue, SenderValue, TenantValue } from '../rows.ts';
+import type { DirectoryRow, DomainValue, SenderValue, TenantValue } from '../rows.ts';
 
 /** Small revisions on disk for checks: the shape that render writes, with a few rows. */
 export interface RevisionRows {
@@ -26,7 +25,7 @@ export interface BuiltRevision {
 
 /** Writes directory.sqlite with exactly these rows. */
 export function buildDirectory(path: string, rows: RevisionRows): void {
-	const all = Object.entries(rows).flatMap(([table, entries]) =>
+	const all = Object.entries<Record<string, object>>({ ...rows }).flatMap(([table, entries]) =>
 		Object.entries(entries).map(([key, value]) => [table, key, JSON.stringify(value)] as DirectoryRow)
 	);
 	writeDirectory(path, all);

@@ -129,12 +129,23 @@ describe('an accepted message', () => {
 		'x@a.MAILBOX.internal',
 		'x@hook.log_hook',
 		'x@u.tsa.kumomta',
-		'x@internal.'
+		'x@KumoMTA.internal.'
 	])('does not reach a queue inside KumoMTA: %s', async (recipient) => {
 		const session = loggedIn(await policyWith());
 		session.mailFrom('news@example.com');
 		expect(answer(session.rcptTo(recipient))).toBe('550 5.1.2 this domain is reserved');
 	});
+});
+
+describe('a private domain', () => {
+	it.each(['x@mail.corp.internal', 'x@internal', 'x@log_hook.example', 'x@notkumomta.internal'])(
+		'is no reserved one: %s',
+		async (recipient) => {
+			const session = loggedIn(await policyWith());
+			session.mailFrom('news@example.com');
+			expect(answer(session.rcptTo(recipient))).toBe('250 OK');
+		}
+	);
 });
 
 describe('a sender that may not send', () => {
@@ -204,7 +215,21 @@ describe('a relay host', () => {
 	});
 });
 
-describe('get_listener_domain on submission', () => {
+describe('get_listener_domain', () => {
+	it.each(['relay', 'inbound', 'old'])('grants nothing to a name on a listener for %s', async (purpose) => {
+		const policy = await policyWith();
+		const meta = { x_purpose: purpose, authn_id: 'news@example.com', received_from: '203.0.113.5:1' };
+		const connection = policy.newConnection(meta);
+		expect(
+			policy.call(
+				'get_listener_domain',
+				{ kind: 'text', value: 'example.com' },
+				{ kind: 'text', value: '0.0.0.0:1' },
+				{ kind: 'connection', value: connection }
+			)
+		).toEqual({ kind: 'value', value: undefined });
+	});
+
 	it('keeps what it answered before a second AUTH, and MAIL FROM still holds the new sender', async () => {
 		const session = loggedIn(await policyWith());
 		expect(send(session, from('news@example.com')).code).toBe(250);

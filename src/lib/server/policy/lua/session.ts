@@ -76,7 +76,7 @@ function createRelayRule(policy: Policy, connection: number, params: Record<stri
 			{ kind: 'connection', value: connection }
 		);
 		if (outcome.kind !== 'value') throw new Error(`get_listener_domain: ${JSON.stringify(outcome)}`);
-		const domain = (outcome.value ?? null) as Domain | null;
+		const domain = outcome.value ?? null;
 		domains.set(name, domain);
 		return domain;
 	}

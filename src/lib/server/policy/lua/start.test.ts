@@ -175,6 +175,12 @@ describe('validate_config', () => {
 			{},
 			'directory.sqlite'
 		],
+		[
+			'a pool without its source',
+			undefined,
+			{ pool: { main: { entries: [{ name: 'lost', weight: 1 }] } } },
+			'pool main names the absent source lost'
+		],
 		['an unreadable new key', undefined, key('absent'), 'DKIM key absent of example.com']
 	])('fails with %s and says so', async (_what, change, node, message) => {
 		const result = await validate(change, node);

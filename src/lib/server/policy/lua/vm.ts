@@ -116,12 +116,8 @@ export async function openPolicy(directory: string, world: World = {}): Promise<
 		close();
 		throw new PolicyLoadError(error instanceof Error ? error.message : `${basename(directory)} can not be loaded.`);
 	}
-	return {
-		...callsOf(engine.doStringSync('return DOUBLE.bridge()')),
-		clock,
-		close,
-		evaluate: (chunk) => engine.doStringSync(chunk)
-	};
+	const evaluate = (chunk: string): unknown => engine.doStringSync(chunk);
+	return { ...callsOf(evaluate('return DOUBLE.bridge()') as Bridge), clock, close, evaluate };
 }
 
 type Bridge = Record<string, (...args: unknown[]) => unknown>;
