@@ -7,6 +7,9 @@ export default {
 	compilerOptions: { runes: true },
 	kit: {
 		adapter: adapter({ out: 'build', precompress: true }),
+		typescript: {
+			config: (config) => ({ ...config, include: [...config.include, '../*.ts', '../scripts/*.mjs'] })
+		},
 		// The one hash is SvelteKit's own route announcer (an inline style in its root component).
 		csp: {
 			mode: 'nonce',

@@ -151,7 +151,7 @@ describe('migrations', () => {
 			'DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations); DELETE FROM change_marks'
 		);
 		const triggers = await database.client.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'");
-		for (const row of triggers.rows) await database.client.execute(`DROP TRIGGER "${String(row['name'])}"`);
+		for (const row of triggers.rows) await database.client.execute(`DROP TRIGGER "${row['name'] as string}"`);
 		await database.client.executeMultiple('DROP TABLE domains_search; DROP TABLE senders_search');
 		await migrate(database, { url, dataDir, log: silent });
 		const [copy] = readdirSync(join(dataDir, 'backups'));

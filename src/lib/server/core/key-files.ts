@@ -45,7 +45,7 @@ function openApplier(path: string): ApplierKey {
 }
 
 function openKeyFile(path: string, make: () => Buffer): Buffer {
-	if (!existsSync(path)) createFile(path, make().toString('base64') + '\n');
+	if (!existsSync(path)) createWholeFile(path, make().toString('base64') + '\n');
 	const mode = statSync(path).mode & 0o777;
 	if (mode & 0o077)
 		throw new SealError(
@@ -57,8 +57,8 @@ function openKeyFile(path: string, make: () => Buffer): Buffer {
 	return key;
 }
 
-/** Written whole or not at all: a crash between two bytes leaves no half key, and two starts agree on one. */
-function createFile(path: string, text: string): void {
+/** Written (0600) whole or not at all: a crash between two bytes leaves no half key, and two starts agree on one. */
+export function createWholeFile(path: string, text: string): void {
 	const temporary = `${path}.${randomBytes(6).toString('hex')}`;
 	const file = openSync(
 		temporary,

@@ -29,6 +29,23 @@ describe('log', () => {
 		expect(lines[0]).toContain('SQLITE_CONSTRAINT_UNIQUE');
 	});
 
+	it('does so for the error that drizzle really throws, and for what wraps it', async () => {
+		const lines: string[] = [];
+		const { openDatabase } = await import('./database.ts');
+		const { sql } = await import('drizzle-orm');
+		const database = await openDatabase('file::memory:');
+		const thrown: unknown = await database.db
+			.run(sql`select * from nowhere where x = ${'hunter2'}`)
+			.catch((error: unknown) => error);
+		database.close();
+		const { message } = thrown as Error;
+		expect(message).toContain('hunter2');
+		const log = createLog('info', (line) => lines.push(line));
+		for (const error of [thrown, new Error(message, { cause: thrown }), new Error(message)])
+			log.error('failed', { error });
+		expect(lines.join()).not.toContain('hunter2');
+	});
+
 	it('leaves out what is below its level', () => {
 		const lines: string[] = [];
 		const log = createLog('warn', (line) => lines.push(line));

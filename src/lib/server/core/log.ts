@@ -50,9 +50,17 @@ function plain(fields: Fields): Fields {
  */
 function describe(error: Error): Fields {
 	const code = findCode(error);
-	if (error.name === 'DrizzleQueryError' || error.name === 'LibsqlError')
-		return { name: error.name, code, stack: frames(error) };
+	if (holdsStatement(error)) return { name: error.name, code, stack: frames(error) };
 	return { name: error.name, code, message: error.message, stack: frames(error) };
+}
+
+/** Drizzle's error has no name of its own and its message is repeated by whatever wraps it. */
+function holdsStatement(error: Error): boolean {
+	for (let each: unknown = error; each instanceof Error; each = each.cause) {
+		if (each.name === 'DrizzleQueryError' || each.name === 'LibsqlError' || 'params' in each) return true;
+		if (each.message.startsWith('Failed query')) return true;
+	}
+	return false;
 }
 
 function findCode(error: Error): string | undefined {

@@ -19,10 +19,10 @@ describe('Secret', () => {
 			secret,
 			nested: { secret },
 			list: [secret],
-			error: new Error(`${secret}`)
+			error: new Error(String(secret))
 		});
 		const printed = [
-			`${secret}`,
+			'' + String(secret),
 			String(secret),
 			JSON.stringify({ secret }),
 			inspect(secret, { showHidden: true, depth: 9 }),
