@@ -17,7 +17,7 @@ export interface Invocation {
 	/** What follows the verb, by the names in `takes`. */
 	given: Record<string, string>;
 	/** Writes a line to standard output. */
-	print(line: string): void;
+	print: (line: string) => void;
 }
 
 export interface Option {

@@ -1,11 +1,11 @@
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
-import { EnvError } from '../lib/server/core/env.ts';
 import { UserError } from '../lib/server/core/errors.ts';
-import { MigrationError } from '../lib/server/core/migrations.ts';
-import { SealError } from '../lib/server/core/secret.ts';
 import { exit } from './command.ts';
 import type { Exit } from './command.ts';
+
+/** Errors of the start, told by name so that the help does not load the database: what their messages say is ours. */
+const stops = new Set(['EnvError', 'MigrationError', 'SealError']);
 
 /**
  * What a person is told about an error, and the exit code. Null for a bug: its message may hold anything and goes, by
@@ -15,8 +15,7 @@ export function explain(error: unknown): { text: string; code: Exit } | null {
 	const cause = error instanceof TRPCError ? error.cause : error;
 	if (cause instanceof z.ZodError) return { text: fieldsOf(cause), code: exit.wrongInput };
 	if (cause instanceof UserError) return { text: cause.message, code: codeOf(cause) };
-	if (cause instanceof EnvError || cause instanceof MigrationError || cause instanceof SealError)
-		return { text: cause.message, code: exit.wrongInput };
+	if (cause instanceof Error && stops.has(cause.name)) return { text: cause.message, code: exit.wrongInput };
 	return null;
 }
 

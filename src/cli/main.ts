@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { openApp } from '../lib/server/app.ts';
 import { EnvError, readEnv } from '../lib/server/core/env.ts';
 import type { Env } from '../lib/server/core/env.ts';
 import { createLog } from '../lib/server/core/log.ts';
-import { createCaller } from '../lib/server/router.ts';
 import { exit, parseCommand, UsageError } from './command.ts';
 import type { Command, Exit } from './command.ts';
 import { explain } from './failure.ts';
@@ -54,6 +52,9 @@ async function run(command: Command, args: string[], helpCommand: string): Promi
 		const parsed = parseCommand(command, args);
 		const env = readEnv(process.env);
 		assertPanel(env);
+		// Only now: help and wrong input answer at once, without the database's code.
+		const { openApp } = await import('../lib/server/app.ts');
+		const { createCaller } = await import('../lib/server/router.ts');
 		const app = await openApp(env, { log });
 		try {
 			const actor = `cli:${process.getuid?.() ?? 'unknown'}`;

@@ -162,7 +162,8 @@ async function apply(invocation: Invocation): Promise<Exit> {
 			'Say what to apply: --hash with the hash that preview printed, or --yes for whatever is pending now.'
 		);
 	const expectedHash = hash ?? (await api.policy.preview()).hash;
-	return report(invocation, await api.policy.apply({ expectedHash, ...wishesOf(options) }));
+	// A caller takes `apply(…)` at the end of a path for Function.prototype.apply: named once as procedure, once as that.
+	return report(invocation, await api.policy.apply.apply(undefined, [{ expectedHash, ...wishesOf(options) }]));
 }
 
 async function restore(invocation: Invocation): Promise<Exit> {

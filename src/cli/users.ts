@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { listUsers, setUserPassword } from '../lib/server/auth/service.ts';
 import { emailAddress } from '../lib/server/core/inputs.ts';
 import { Secret } from '../lib/server/core/secret.ts';
-import { runAudited } from '../lib/server/gate.ts';
 import { exit, UsageError } from './command.ts';
 import type { Command, Exit, Invocation } from './command.ts';
 import { readPassword } from './password-input.ts';
@@ -28,6 +26,7 @@ export const users: Record<string, Command> = {
 };
 
 async function list({ app, options, print }: Invocation): Promise<Exit> {
+	const { listUsers } = await import('../lib/server/auth/service.ts');
 	const found = await listUsers(app);
 	if (options['json'] === true) print(JSON.stringify(found));
 	else if (found.length === 0) print('There is no account yet. Open the panel and register with the setup code.');
@@ -44,6 +43,8 @@ async function setPassword({ app, caller, options, given, print }: Invocation): 
 	if (!email.success) throw new UsageError('This is not an e-mail address. Nothing was changed.');
 	const isGenerated = options['generate'] === true;
 	const password = isGenerated ? new Secret(randomBytes(15).toString('base64url')) : await readPassword();
+	const { setUserPassword } = await import('../lib/server/auth/service.ts');
+	const { runAudited } = await import('../lib/server/gate.ts');
 	const input = { email: email.data, password };
 	const { sessionsEnded } = await runAudited(app, { caller, action: 'users.setPassword', input }, () =>
 		setUserPassword(app, input)

@@ -101,8 +101,8 @@ async function* readRows(text: string): AsyncGenerator<ParsedRow[]> {
 	const records = readCsv(text);
 	const first = records.next();
 	const header = readHeader(first.done ? undefined : first.value);
-	if ('error' in header) return yield [{ ...empty, line: 1, errors: [header.error] }];
-	yield* chunksOf(records, header.columns);
+	if ('error' in header) yield [{ ...empty, line: 1, errors: [header.error] }];
+	else yield* chunksOf(records, header.columns);
 }
 
 const empty = { domain: null, localPart: null, pool: null, fromPolicy: null, limit: null, password: null, dkim: null };
@@ -114,7 +114,8 @@ function* chunksOf(records: ReturnType<typeof readCsv>, columns: Column[]): Gene
 		count += 1;
 		if (count > maxRows) {
 			const message = `An import holds at most ${maxRows.toLocaleString('en')} lines. Split the file.`;
-			return yield [...chunk, { ...empty, line: record.line, errors: [{ column: '', message }] }];
+			yield [...chunk, { ...empty, line: record.line, errors: [{ column: '', message }] }];
+			return;
 		}
 		chunk.push(parseRow(record, columns));
 		if (chunk.length === rowsAtOnce) {

@@ -285,7 +285,7 @@ it('pages its rows exactly and shows progress after the commit', async () => {
 	const id = await upload(header + Array.from({ length: 450 }, (_, index) => `d${index}.example,,,,,,\n`).join(''));
 	const lines: number[] = [];
 	let cursor: string | undefined;
-	let hash = '';
+	let hash: string | undefined;
 	do {
 		const page = await api.imports.preview({ id, limit: 200, cursor });
 		lines.push(...page.items.map(({ line }) => line));
