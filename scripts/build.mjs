@@ -45,8 +45,9 @@ function sources() {
 	];
 	for (const directory of ['src', 'static', 'drizzle']) {
 		for (const entry of readdirSync(join(root, directory), { recursive: true, withFileTypes: true })) {
-			if (entry.isFile() && !entry.name.includes('.test.'))
-				files.push(join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
+			// Before Node 20.12 the parent had another name.
+			const parent = String(entry.parentPath ?? Reflect.get(entry, 'path'));
+			if (entry.isFile() && !entry.name.includes('.test.')) files.push(join(parent, entry.name).slice(root.length + 1));
 		}
 	}
 	return files.sort();

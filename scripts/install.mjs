@@ -24,10 +24,12 @@ export function ensureInstalled() {
 			'--no-fund',
 			'--no-audit'
 		];
-		const npm = process.env.npm_execpath
-			? [process.env.npm_node_execpath ?? process.execPath, [process.env.npm_execpath, ...args]]
-			: ['npm', args];
-		const { status } = spawnSync(npm[0], npm[1], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+		const { npm_execpath: npm, npm_node_execpath: node = process.execPath } = process.env;
+		const command = npm === undefined ? 'npm' : node;
+		const { status } = spawnSync(command, npm === undefined ? args : [npm, ...args], {
+			cwd: root,
+			stdio: ['ignore', 'inherit', 'inherit']
+		});
 		if (status !== 0)
 			fail(
 				'npm could not install the packages. Nothing was started. Check the network and the messages above, then try again.'

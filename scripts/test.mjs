@@ -56,12 +56,13 @@ function ensureChromium() {
 	if (existsSync(env.CHROMIUM)) return true;
 	if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
 		process.stdout.write('Installing Chromium for the browser tests …\n');
-		const apt = {
-			stdio: /** @type {const} */ (['ignore', 'ignore', 'inherit']),
-			env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-		};
-		spawnSync('apt-get', ['update', '-qq'], apt);
-		spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], apt);
+		const aptEnv = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+		for (const args of [
+			['update', '-qq'],
+			['install', '-y', '-qq', '--no-install-recommends', 'chromium']
+		]) {
+			spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env: aptEnv });
+		}
 	}
 	return existsSync(env.CHROMIUM);
 }
