@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TestApp } from './app.ts';
@@ -107,12 +107,25 @@ export async function expectNextApply(subject: Subject): Promise<number> {
 	const status = await getStatus(subject.app, { waitMs: 10_000 });
 	expect(status).toMatchObject({ dirty: false, drift: [], runningApplyId: null, liveRevision: answer.revision });
 	expect(await getProgress(subject.app, { applyId: answer.applyId })).toMatchObject({ outcome: answer.outcome });
-	expect(temporaryFiles(subject)).toEqual([]);
 	return answer.revision ?? -1;
 }
 
-/** Half-written files that a fault without a crash left beside the policy. */
+/** Half-written files below the KumoMTA root. */
 export function temporaryFiles({ app }: Subject): string[] {
-	const { policy } = policyRoots(app.env.kumomtaRoot);
-	return existsSync(policy) ? readdirSync(policy).filter((name) => /\.tmp$/.test(name)) : [];
+	if (!existsSync(app.env.kumomtaRoot)) return [];
+	const names = readdirSync(app.env.kumomtaRoot, { recursive: true, encoding: 'utf8' });
+	return names.filter((name) => /\.tmp$|\.staging-|init\.lua\.staged/.test(name));
+}
+
+/** A quarter of an hour later nothing of a killed apply is left, and what is live is still whole. */
+export async function expectLeftoversGo(subject: Subject, live: number | null): Promise<void> {
+	await recoverApplies({ ...subject.app, clock: () => Date.now() + 16 * 60_000 });
+	expect(temporaryFiles(subject)).toEqual([]);
+	expect(await expectWhole(subject, live)).toBe(live);
+}
+
+/** The machine as before the first apply; the database goes on and never gives a number twice. */
+export async function removeEverythingOnDisk({ app }: Subject): Promise<void> {
+	rmSync(app.env.kumomtaRoot, { recursive: true, force: true });
+	await app.database.client.execute('UPDATE revisions SET applied_at = NULL');
 }

@@ -6,7 +6,7 @@ import { markApplied, recordTakeOver } from './apply-record.ts';
 import { findManifest } from './drift.ts';
 import { readLive, sha256 } from './live.ts';
 import { takeLock } from './lock.ts';
-import { removeLeftovers } from './retention.ts';
+import { removeKeyTemporaries, removeLeftovers } from './retention.ts';
 import { policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
 import { applies, revisions } from './tables.ts';
@@ -39,6 +39,7 @@ export async function recoverApplies(app: App): Promise<void> {
  */
 export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<void> {
 	const rows = await app.db.select().from(applies).where(eq(applies.outcome, 'running'));
+	if (rows.length > 0) await removeKeyTemporaries(app, roots);
 	for (const row of rows) {
 		const steps = row.steps.map((step) =>
 			step.status === 'running' ? { ...step, status: 'failed' as const, output: 'The panel stopped during this step.' } : step

@@ -45,6 +45,16 @@ export async function removeLeftovers(app: App, roots: PolicyRoots): Promise<voi
 	}
 }
 
+/** Half-written private keys go at once: nobody writes them while the lock is ours. Needs the lock. */
+export async function removeKeyTemporaries(app: App, roots: PolicyRoots): Promise<void> {
+	for (const domain of await app.host.files.list(roots.dkim)) {
+		const directory = join(roots.dkim, domain);
+		if ((await app.host.files.stat(directory))?.kind !== 'directory') continue;
+		for (const name of await app.host.files.list(directory))
+			if (/^\..*\.key\..*\.tmp$/.test(name)) await app.host.files.remove(join(directory, name));
+	}
+}
+
 async function removeIfOld(app: App, path: string): Promise<void> {
 	const state = await app.host.files.stat(path);
 	if (state !== undefined && state.modifiedAt < app.clock() - leftoverAgeMs) await app.host.files.remove(path);

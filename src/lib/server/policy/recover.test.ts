@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { apply, editPolicy, openSubject } from '../../../../tests/support/apply-faults.ts';
+import type { Subject } from '../../../../tests/support/apply-faults.ts';
+import { closeCompiler } from './compile.ts';
+import { listRevisions } from './history.ts';
+import { takeLock } from './lock.ts';
+import { recoverApplies } from './recover.ts';
+import { removeOldRevisions } from './retention.ts';
+import { policyRoots } from './roots.ts';
+import { getProgress, getStatus } from './service.ts';
+
+let subject: Subject;
+afterEach(() => closeCompiler(subject.app));
+
+const rootsOf = ({ app }: Subject) => policyRoots(app.env.kumomtaRoot);
+const execute = (sql: string, args: (string | number | null)[] = []) => subject.app.database.client.execute({ sql, args });
+const applied = async () => {
+	await editPolicy(subject, 1);
+	return apply(subject);
+};
+
+describe('recovery', () => {
+	it('touches nothing on a machine where nothing was applied', async () => {
+		subject = await openSubject();
+		await recoverApplies(subject.app);
+		expect(existsSync(subject.app.env.kumomtaRoot)).toBe(false);
+	});
+
+	it('settles nothing while an apply runs, here or elsewhere', async () => {
+		subject = await openSubject();
+		const { applyId } = await applied();
+		await execute("UPDATE applies SET outcome = 'running'");
+		const release = takeLock(rootsOf(subject), { actor: 'cli:0', since: 0, pid: 1 });
+		await recoverApplies(subject.app);
+		expect((await getProgress(subject.app, { applyId })).outcome).toBe('running');
+		release();
+		await recoverApplies(subject.app);
+		expect((await getProgress(subject.app, { applyId })).outcome).toBe('interrupted');
+	});
+
+	it('finds the live revision again after the database went back in time', async () => {
+		subject = await openSubject();
+		await applied();
+		const { revision } = await applied();
+		await execute('DELETE FROM revisions');
+		await recoverApplies(subject.app);
+		expect((await getStatus(subject.app)).liveRevision).toBe(revision);
+		const { items } = await listRevisions(subject.app, { limit: 50 });
+		expect(items).toMatchObject([{ number: revision, isLive: true, canRestore: true }]);
+		expect((await applied()).revision).toBe((revision ?? 0) + 1);
+	});
+
+	it('removes what was staged for nothing after 15 minutes, and never what is live or was before', async () => {
+		subject = await openSubject();
+		await applied();
+		await applied();
+		const roots = rootsOf(subject);
+		const kept = readdirSync(roots.revisions);
+		await execute('UPDATE revisions SET applied_at = NULL');
+		const [old, young] = [join(roots.revisions, '98-0a1b2c3d4e5f'), join(roots.revisions, '99-0a1b2c3d4e5f')];
+		for (const directory of [old, young]) mkdirSync(directory);
+		writeFileSync(join(old, 'program.lua'), '');
+		for (const name of [...kept, '98-0a1b2c3d4e5f']) utimesSync(join(roots.revisions, name), 1, Date.now() / 1000 - 16 * 60);
+		await recoverApplies(subject.app);
+		expect(readdirSync(roots.revisions)).toEqual([...kept, '99-0a1b2c3d4e5f']);
+	});
+});
+
+describe('retention', () => {
+	const limits = { revisions: 200, ageMs: 86_400_000, bytes: 1e12, atLeast: 3 };
+
+	it.each([
+		['too many', { ...limits, revisions: 4 }, 0, [6, 5, 4, 3]],
+		['too old', limits, 2 * 86_400_000, [6, 5, 4]],
+		['too large', { ...limits, bytes: 1 }, 0, [6, 5, 4]],
+		['nothing', limits, 0, [6, 5, 4, 3, 2, 1]]
+	] as const)('removes what is %s', async (_, given, laterMs, left) => {
+		subject = await openSubject();
+		for (let number = 1; number <= 6; number += 1) await applied();
+		const later = { ...subject.app, clock: () => Date.now() + laterMs };
+		await removeOldRevisions(later, rootsOf(subject), given);
+		const { items } = await listRevisions(subject.app, { limit: 50 });
+		expect(items.map(({ number }) => number)).toEqual(left);
+		expect(readdirSync(rootsOf(subject).revisions).map((name) => Number(name.split('-')[0]))).toEqual([...left].reverse());
+	});
+
+	it('keeps the live and the previous revision whatever its limits', async () => {
+		subject = await openSubject();
+		for (let number = 1; number <= 4; number += 1) await applied();
+		const later = { ...subject.app, clock: () => Date.now() + 1e12 };
+		await removeOldRevisions(later, rootsOf(subject), { revisions: 0, ageMs: 0, bytes: 0, atLeast: 0 });
+		expect((await listRevisions(subject.app, { limit: 50 })).items.map(({ number }) => number)).toEqual([4, 3]);
+		expect((await getStatus(subject.app)).drift).toEqual([]);
+	});
+});
