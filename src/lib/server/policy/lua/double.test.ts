@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAddressList } from './address-list.ts';
 import { policyWith } from './fixture.ts';
 import { isInside, isNetwork } from './network.ts';
+import { verifierFor } from './revision.ts';
 
 const prelude = `local kumo, sqlite = require 'kumo', require 'sqlite'
 	local file = KUMOMTA_UI_REVISION_DIRECTORY .. '/directory.sqlite'
@@ -197,6 +198,25 @@ describe('PBKDF2 in the program', () => {
 			);
 		expect(login('a password of mine')).toMatchObject({ value: { identities: [{ identity: 'a@b.example' }] } });
 		expect(login('a password of mind')).toEqual({ kind: 'value', value: false });
+	});
+});
+
+describe('a verifier that differs', () => {
+	it.each([0, 15, 16, 31, 32, 47, 48, 63])('only in digit %i of its hash is another one', async (digit) => {
+		const { hash, ...verifier } = verifierFor('a password of mine', 1);
+		const other = hash.slice(0, digit) + (hash[digit] === '0' ? '1' : '0') + hash.slice(digit + 1);
+		const sender = { id: 's1', domain: 'b.example', tenant: 'a', pool: 'main', ...verifier };
+		const policy = await policyWith({
+			rows: { sender: { 'a@b.example': { ...sender, hash: other }, 'c@b.example': { ...sender, hash } } }
+		});
+		const login = (user: string) =>
+			policy.call(
+				'http_server_validate_auth_basic',
+				{ kind: 'text', value: user },
+				{ kind: 'text', value: 'a password of mine' }
+			);
+		expect(login('a@b.example')).toEqual({ kind: 'value', value: false });
+		expect(login('c@b.example')).toMatchObject({ value: { identities: [{ identity: 'c@b.example' }] } });
 	});
 });
 

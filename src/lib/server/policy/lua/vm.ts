@@ -69,7 +69,13 @@ const callTimeout = 10_000;
 let factory: LuaFactory | undefined;
 let sources: string[] | undefined;
 
-const partNames = ['double-core.lua', 'double-message.lua', 'double-kumo.lua'];
+const partNames = [
+	'double-core.lua',
+	'double-message.lua',
+	'double-values.lua',
+	'double-schemas.lua',
+	'double-kumo.lua'
+];
 
 function doubleSources(): string[] {
 	sources ??= partNames.map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'));
