@@ -19,8 +19,8 @@ export const hashPassword = (password: Secret): Promise<string> => hashBcrypt(pa
  * @throws UserError TOO_MANY_REQUESTS when more wait than the machine can work off soon.
  */
 export async function verifyPassword(hash: string | undefined, password: Secret): Promise<boolean> {
-	const against = hash ?? (await (dummy ??= new Bcrypt({ cost }).hash('nobody has this password')));
-	return (await verifyBcrypt(against, password)) && hash !== undefined;
+	const nobody = await (dummy ??= new Bcrypt({ cost }).hash('nobody has this password'));
+	return (await verifyBcrypt(hash ?? nobody, password)) && hash !== undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { App } from '../app.ts';
+import type { DbOrTransaction } from '../core/database.ts';
 import { UserError, withConstraint } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Caller, Context } from '../core/trpc.ts';
@@ -82,13 +83,19 @@ export async function login(
 	const [user] = await app.db.select().from(users).where(eq(users.email, email)).limit(1);
 	if (!(await verifyPassword(user?.passwordHash, password)) || user === undefined)
 		throw wrongPassword(failureLimits.accountFromAddress - tries);
+	// A password that was changed while this one was looked at has ended every session: no new one comes after that.
+	const session = await app.db.transaction(async (tx) =>
+		(await isPasswordStill(tx, user)) ? createSession(app, tx, { userId: user.id, ...from }) : undefined
+	);
+	if (session === undefined) throw wrongPassword(failureLimits.accountFromAddress - tries);
 	await forgiveAttempts(app, keys.account);
 	await returnAttempt(app, keys.address);
 	await returnAttempt(app, keys.everywhere);
-	return {
-		...(await createSession(app, app.db, { userId: user.id, ...from })),
-		user: { id: user.id, email: user.email }
-	};
+	return { ...session, user: { id: user.id, email: user.email } };
+}
+
+async function isPasswordStill(tx: DbOrTransaction, seen: { id: string; passwordHash: string }): Promise<boolean> {
+	return (await tx.$count(users, and(eq(users.id, seen.id), eq(users.passwordHash, seen.passwordHash)))) === 1;
 }
 
 function wrongPassword(triesLeft: number): UserError {
@@ -120,16 +127,19 @@ export async function changePassword(
 		});
 	const key = `password ${clientNetwork(from.address)} ${user.id}`;
 	await countAttempt(app, key, failureLimits.accountFromAddress);
-	if (!(await verifyPassword(user.passwordHash, currentPassword))) {
-		throw new UserError('FORBIDDEN', 'This is not the current password. Nothing was changed.', {
-			reason: 'wrong-password',
-			field: 'currentPassword'
-		});
-	}
+	if (!(await verifyPassword(user.passwordHash, currentPassword))) throw notCurrent();
 	await forgiveAttempts(app, key);
 	assertStrongPassword(newPassword, { email: user.email, field: 'newPassword' });
-	await storePassword(app, user.id, newPassword, caller.sessionId);
+	const passwordHash = await hashPassword(newPassword);
+	await storePassword(app, { userId: user.id, passwordHash, keepSessionId: caller.sessionId, seen: user });
 	return { id: user.id, email: user.email };
+}
+
+function notCurrent(): UserError {
+	return new UserError('FORBIDDEN', 'This is not the current password. Nothing was changed.', {
+		reason: 'wrong-password',
+		field: 'currentPassword'
+	});
 }
 
 /** For the locked-out operator at the server: a new password, and every session ended. */
@@ -144,19 +154,23 @@ export async function setUserPassword(
 			field: 'email'
 		});
 	assertStrongPassword(password, { email: user.email, field: 'password' });
-	const sessionsEnded = await storePassword(app, user.id, password, null);
+	const passwordHash = await hashPassword(password);
+	const sessionsEnded = await storePassword(app, { userId: user.id, passwordHash, keepSessionId: null });
 	await forgiveFailures(app, user.email);
 	return { id: user.id, email: user.email, sessionsEnded };
 }
 
-async function storePassword(
-	app: App,
-	userId: string,
-	password: Secret,
-	keepSessionId: string | null
-): Promise<number> {
-	const passwordHash = await hashPassword(password);
+interface NewPassword {
+	userId: string;
+	passwordHash: string;
+	keepSessionId: string | null;
+	/** The account as it was when its password was proven; one that changed since stays as it is. */
+	seen?: { id: string; passwordHash: string };
+}
+
+async function storePassword(app: App, { userId, passwordHash, keepSessionId, seen }: NewPassword): Promise<number> {
 	const ended = await app.db.transaction(async (tx) => {
+		if (seen !== undefined && !(await isPasswordStill(tx, seen))) throw notCurrent();
 		await tx
 			.update(users)
 			.set({ passwordHash, passwordChangedAt: app.clock(), version: sql`version + 1` })

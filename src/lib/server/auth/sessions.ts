@@ -83,12 +83,20 @@ async function readCaller(app: App, tokenHash: string, now: number): Promise<Omi
 		.where(and(eq(sessions.tokenHash, tokenHash), gt(sessions.expiresAt, now)))
 		.limit(1);
 	if (row === undefined) return null;
-	if (now - row.lastUsedAt > touchEveryMs)
-		await app.db.update(sessions).set({ lastUsedAt: now }).where(eq(sessions.id, row.id));
+	if (now - row.lastUsedAt > touchEveryMs) await touch(app, row.id, now);
 	return {
 		caller: { actor: row.userId, name: row.email, userId: row.userId, sessionId: row.id },
 		expiresAt: row.expiresAt
 	};
+}
+
+/** When a session was last used is for the eye: a full disk must not lock the operator out of looking. */
+async function touch(app: App, id: string, now: number): Promise<void> {
+	try {
+		await app.db.update(sessions).set({ lastUsedAt: now }).where(eq(sessions.id, id));
+	} catch (error) {
+		app.log.warn('last use of a session was not stored', { error });
+	}
 }
 
 export async function listSessions(app: App, caller: Caller) {

@@ -1,7 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
+import { createWholeFile } from '../core/key-files.ts';
 import type { Secret } from '../core/secret.ts';
 import { users } from './tables.ts';
 
@@ -24,14 +25,27 @@ export async function prepareSetupCode(app: App): Promise<{ code: string; file: 
 		rmSync(file, { force: true });
 		return null;
 	}
-	if (!existsSync(file)) writeFileSync(file, newCode() + '\n', { mode: 0o600, flag: 'wx' });
+	const kept = readCode(file);
+	if (kept !== undefined) return { code: kept, file };
+	rmSync(file, { force: true });
+	createWholeFile(file, newCode() + '\n');
 	return { code: readFileSync(file, 'utf8').trim(), file };
 }
 
 export function isSetupCode(app: App, given: Secret): boolean {
-	const file = fileOf(app);
-	if (!existsSync(file)) return false;
-	return timingSafeEqual(digest(readFileSync(file, 'utf8')), digest(given.open()));
+	const kept = readCode(fileOf(app));
+	return kept !== undefined && timingSafeEqual(digest(kept), digest(given.open()));
+}
+
+/** The kept code; undefined when there is no file, or one that a full disk left empty or cut off: that opens nothing. */
+function readCode(file: string): string | undefined {
+	try {
+		const code = readFileSync(file, 'utf8').trim();
+		return digits(code).length === 32 ? code : undefined;
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+		throw error;
+	}
 }
 
 export function removeSetupCode(app: App): void {
@@ -43,8 +57,6 @@ function newCode(): string {
 }
 
 /** Spaces, dashes and letter case do not matter: the code is typed off a terminal. */
-function digest(code: string): Buffer {
-	return createHash('sha256')
-		.update(code.toLowerCase().replaceAll(/[^0-9a-f]/g, ''))
-		.digest();
-}
+const digits = (code: string) => code.toLowerCase().replaceAll(/[^0-9a-f]/g, '');
+
+const digest = (code: string) => createHash('sha256').update(digits(code)).digest();

@@ -9,7 +9,7 @@ import {
 	readFileSync,
 	rmSync,
 	statSync,
-	writeSync
+	writeFileSync
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
@@ -60,19 +60,16 @@ function openKeyFile(path: string, make: () => Buffer): Buffer {
 /** Written (0600) whole or not at all: a crash between two bytes leaves no half key, and two starts agree on one. */
 export function createWholeFile(path: string, text: string): void {
 	const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-	const file = openSync(
-		temporary,
-		constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW,
-		0o600
-	);
-	writeSync(file, text);
-	fsyncSync(file);
-	closeSync(file);
+	const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+	const file = openSync(temporary, flags, 0o600);
 	try {
+		writeFileSync(file, text);
+		fsyncSync(file);
 		linkSync(temporary, path);
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
 	} finally {
+		closeSync(file);
 		rmSync(temporary);
 	}
 	const directory = openSync(dirname(path), constants.O_RDONLY);
