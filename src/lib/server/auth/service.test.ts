@@ -30,7 +30,7 @@ beforeEach(async () => {
 const reason = (call: Promise<unknown>) =>
 	call.then(
 		() => 'ok',
-		(error: { detail?: { reason?: string } }) => error.detail?.reason ?? String(error)
+		(error: { detail?: { reason?: string } }) => error.detail?.reason ?? 'another error'
 	);
 
 /** Lets the password change while another call, begun before, is still hashing. */
