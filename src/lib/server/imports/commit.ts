@@ -9,7 +9,7 @@ import type { Plan, PlannedSender } from './plan.ts';
 import type { ImportResult } from './tables.ts';
 
 /** Small enough that a statement holds the event loop for some ten milliseconds. */
-const rowsAtOnce = 250;
+const rowsAtOnce = 100;
 const hashesAtOnce = 4;
 
 type Hashed = Omit<SenderToWrite, 'domainId'>;

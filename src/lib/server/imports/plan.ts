@@ -46,7 +46,7 @@ export interface Plan {
 	senders: PlannedSender[];
 }
 
-const rowsAtOnce = 500;
+const rowsAtOnce = 250;
 const maxRows = 200_000;
 
 /** Lets everything else in the process run between two pieces of work. */
