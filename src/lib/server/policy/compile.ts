@@ -14,7 +14,7 @@ import { readMarks, readSnapshot } from './snapshot.ts';
 import { writeRevision } from './write-revision.ts';
 import type { WriteTarget } from './write-revision.ts';
 import { createWorkerThread } from './worker-thread.ts';
-import type { WorkerThread } from './worker-thread.ts';
+import type { Ask, WorkerThread } from './worker-thread.ts';
 import type { WorkerAnswer } from './worker.ts';
 
 export interface CompileRequest extends Omit<BuildRequest, 'facts' | 'now' | 'dropping'> {
@@ -98,12 +98,12 @@ export async function compilePolicy(app: App, request: CompileRequest): Promise<
 	const { from = null, facts = {}, dropping = [], program, customLua, roots, live } = request;
 	const build = { program, customLua, roots, live, facts, dropping, now: app.clock() };
 	try {
-		return await thread.run(async ({ post, ask }) => {
+		return await thread.run(async (ask) => {
 			let marks: string | null = null;
 			let answer: WorkerAnswer;
 			if (from === null) {
-				post({ kind: 'begin', directory, request: build });
-				marks = await readSnapshot(app, (page) => post({ kind: 'page', page }));
+				await ask({ kind: 'begin', directory, request: build });
+				marks = await sendSnapshot(app, ask);
 				answer = await ask({ kind: 'build' });
 			} else answer = await ask({ kind: 'rebuild', directory, from, request: build });
 			const built = valueOf(answer, 'built');
@@ -113,6 +113,20 @@ export async function compilePolicy(app: App, request: CompileRequest): Promise<
 		await rm(directory, { recursive: true, force: true });
 		throw error;
 	}
+}
+
+/** A few pages ahead of the worker, so that neither waits and few lie in memory. */
+async function sendSnapshot(app: App, ask: Ask): Promise<string> {
+	const ahead: Promise<unknown>[] = [];
+	const marks = await readSnapshot(app, async (page) => {
+		const taken = ask({ kind: 'page', page });
+		// A thread that dies rejects all of them; the one that is awaited tells.
+		taken.catch(() => {});
+		ahead.push(taken);
+		if (ahead.length >= 4) await ahead.shift();
+	});
+	await Promise.all(ahead);
+	return marks;
 }
 
 interface Values {
@@ -152,10 +166,7 @@ function compiled(
 		...built,
 		marks,
 		changesPage: async (page) => ({
-			...valueOf(
-				await thread.run(({ ask }) => ask({ kind: 'changes', was: live, now: directory, ...page })),
-				'changes'
-			),
+			...valueOf(await thread.run((ask) => ask({ kind: 'changes', was: live, now: directory, ...page })), 'changes'),
 			total: built.changes.total,
 			counts: built.changes
 		}),
@@ -246,7 +257,7 @@ export async function comparePolicies(
 	now: string,
 	page: PageRequest = {}
 ): Promise<ChangePage> {
-	return compilerOf(app).thread.run(async ({ ask }) => {
+	return compilerOf(app).thread.run(async (ask) => {
 		const listed = valueOf(await ask({ kind: 'changes', was, now, ...page }), 'changes');
 		const counts = valueOf(await ask({ kind: 'count', was, now }), 'count');
 		return { ...listed, total: counts.total, counts };

@@ -4,37 +4,41 @@ import type { WorkerAnswer, WorkerCall } from './worker.ts';
 
 /** The one worker of a process: jobs stand in a queue, and the thread ends when nobody needed it for a while. */
 export interface WorkerThread {
-	/** Runs a job that may post and ask; no other job's messages come between. */
-	run: <T>(job: (thread: JobThread) => Promise<T>) => Promise<T>;
+	/** Runs a job that may ask; no other job's calls come between. */
+	run: <T>(job: (ask: Ask) => Promise<T>) => Promise<T>;
 	close: () => Promise<void>;
 }
 
-interface JobThread {
-	post: (call: WorkerCall) => void;
-	ask: (call: WorkerCall) => Promise<WorkerAnswer>;
+/** Calls are answered in order. */
+export type Ask = (call: WorkerCall) => Promise<WorkerAnswer>;
+
+interface Waiting {
+	resolve: (answer: WorkerAnswer) => void;
+	reject: (error: Error) => void;
 }
 
 const idleMs = 30_000;
 
-/** Starts nothing until the first job. @param memoryMb the heap at which the worker is stopped and its job fails. */
+/**
+ * Starts nothing until the first job.
+ * @param memoryMb the heap at which the worker is stopped and its job fails.
+ */
 export function createWorkerThread(memoryMb = 512): WorkerThread {
-	let worker: Worker | undefined;
+	let open: { ask: Ask; terminate: () => Promise<unknown> } | undefined;
 	let last: Promise<unknown> = Promise.resolve();
 	let idle: NodeJS.Timeout | undefined;
 
-	function start(): Worker {
-		const started = new Worker(assetPath('policy-worker'), { resourceLimits: { maxOldGenerationSizeMb: memoryMb } });
-		started.unref();
-		started.once('exit', () => {
-			if (worker === started) worker = undefined;
+	function start() {
+		const started = startWorker(memoryMb, () => {
+			if (open === started) open = undefined;
 		});
 		return started;
 	}
 
 	async function close(): Promise<void> {
 		clearTimeout(idle);
-		const ending = worker;
-		worker = undefined;
+		const ending = open;
+		open = undefined;
 		await ending?.terminate();
 	}
 
@@ -42,12 +46,8 @@ export function createWorkerThread(memoryMb = 512): WorkerThread {
 		run(job) {
 			const running = last.then(async () => {
 				clearTimeout(idle);
-				const thread = (worker ??= start());
 				try {
-					return await job({
-						post: (call) => thread.postMessage(call),
-						ask: (call) => ask(thread, call)
-					});
+					return await job((open ??= start()).ask);
 				} finally {
 					idle = setTimeout(() => void close(), idleMs).unref();
 				}
@@ -59,17 +59,28 @@ export function createWorkerThread(memoryMb = 512): WorkerThread {
 	};
 }
 
-/** One answer, or the reason why there is none: the thread may die of a lack of memory. */
-function ask(thread: Worker, call: WorkerCall): Promise<WorkerAnswer> {
-	return new Promise((resolve, reject) => {
-		const settle = (finish: () => void) => {
-			thread.off('message', onMessage).off('error', onError).off('exit', onExit).unref();
-			finish();
-		};
-		const onMessage = (reply: WorkerAnswer) => settle(() => resolve(reply));
-		const onError = (error: Error) => settle(() => reject(error));
-		const onExit = () => settle(() => reject(new Error('The policy worker ended before it answered.')));
-		thread.on('message', onMessage).on('error', onError).on('exit', onExit).ref();
-		thread.postMessage(call);
+/** Keeps the process alive only while an answer is awaited; when the thread dies, every open question fails. */
+function startWorker(memoryMb: number, onEnd: () => void) {
+	const worker = new Worker(assetPath('policy-worker'), {
+		resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 16 }
 	});
+	const waiting: Waiting[] = [];
+	const fail = (error: Error) => {
+		onEnd();
+		for (const { reject } of waiting.splice(0)) reject(error);
+	};
+	worker.on('message', (answer: WorkerAnswer) => {
+		waiting.shift()?.resolve(answer);
+		if (waiting.length === 0) worker.unref();
+	});
+	worker.on('error', fail);
+	worker.on('exit', () => fail(new Error('The policy worker ended before it answered.')));
+	worker.unref();
+	const ask: Ask = (call) =>
+		new Promise((resolve, reject) => {
+			waiting.push({ resolve, reject });
+			worker.ref();
+			worker.postMessage(call);
+		});
+	return { ask, terminate: () => worker.terminate() };
 }

@@ -8,7 +8,7 @@ import type { PageKind } from './parse.ts';
 import type { Problem } from './problem.ts';
 import { readRevisionHead, readRevisionSenders } from './revision.ts';
 
-/** What the main thread asks; each is answered once, in order, but for `begin` and `page`. */
+/** What the main thread asks; each is answered once, in order. */
 export type WorkerCall =
 	| { kind: 'begin'; directory: string; request: BuildRequest }
 	| { kind: 'page'; page: [kind: PageKind, json: string] }
@@ -20,6 +20,8 @@ export type WorkerCall =
 	| { kind: 'count'; was: string | null; now: string };
 
 export type WorkerAnswer =
+	/** A page that went wrong is told when the build asks. */
+	| { kind: 'taken' }
 	| { kind: 'built'; value: BuiltRevision }
 	| { kind: 'unreadable'; problem: Problem }
 	| { kind: 'changes'; value: Omit<ChangePage, 'total' | 'counts'> }
@@ -77,15 +79,15 @@ function rebuild({ directory, from, request }: Extract<WorkerCall, { kind: 'rebu
 	}
 }
 
-function answer(call: WorkerCall): WorkerAnswer | undefined {
+function answer(call: WorkerCall): WorkerAnswer {
 	switch (call.kind) {
 		case 'begin':
 			building?.close();
 			building = begin(call);
-			return undefined;
+			return { kind: 'taken' };
 		case 'page':
 			takePage(call.page);
-			return undefined;
+			return { kind: 'taken' };
 		case 'build':
 			return { kind: 'built', value: build() };
 		case 'rebuild':
@@ -104,11 +106,11 @@ function failed(error: unknown): WorkerAnswer {
 }
 
 parentPort?.on('message', (call: WorkerCall) => {
-	let reply: WorkerAnswer | undefined;
+	let reply: WorkerAnswer;
 	try {
 		reply = answer(call);
 	} catch (error) {
 		reply = failed(error);
 	}
-	if (reply !== undefined) parentPort?.postMessage(reply);
+	parentPort?.postMessage(reply);
 });
