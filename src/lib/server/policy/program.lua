@@ -613,8 +613,9 @@ end
 
 --- The sender that logged in, nil for a trusted peer or the panel; anyone else is refused.
 local function http_sender(auth_info)
+	local is_panel = has_group(auth_info, PANEL_GROUP)
 	for _, identity in ipairs(auth_info.identities or {}) do
-		if identity.context == 'HttpBasicAuth' and not (identity.identity == PANEL_USER and has_group(auth_info, PANEL_GROUP)) then
+		if identity.context == 'HttpBasicAuth' and not (is_panel and identity.identity == PANEL_USER) then
 			local sender = with_address(lower(identity.identity))
 			if not sender then
 				refuse(550, '5.7.1 this sender does not exist any more')
@@ -622,7 +623,7 @@ local function http_sender(auth_info)
 			return sender
 		end
 	end
-	if not has_group(auth_info, PANEL_GROUP) and not has_group(auth_info, TRUSTED_GROUP) then
+	if not is_panel and not has_group(auth_info, TRUSTED_GROUP) then
 		refuse(550, '5.7.1 authentication required')
 	end
 	return nil

@@ -122,6 +122,11 @@ describe('loading', () => {
 		await expect(openPolicy(built.directory)).rejects.toThrow(message);
 	});
 
+	it('refuses a directory whose name would be Lua', async () => {
+		built = buildRevision({ rows });
+		await expect(openPolicy(`${built.directory}' .. x .. '`)).rejects.toThrow('may not stand in Lua');
+	});
+
 	it.each(['node.toml', 'shaping.toml'])('refuses a revision without %s', async (name) => {
 		built = buildRevision({ rows });
 		rmSync(join(built.directory, name));

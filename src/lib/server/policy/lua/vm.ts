@@ -104,6 +104,8 @@ const given = ({ sender, recipients, headers, meta, id }: NewMessage) => ({
 
 /** Loads the revision in this directory, as the two lines of init.lua do. @throws PolicyLoadError */
 export async function openPolicy(directory: string, world: World = {}): Promise<Policy> {
+	if (!/^[A-Za-z0-9._/-]+$/.test(directory))
+		throw new PolicyLoadError('A revision directory has a name that may not stand in Lua.');
 	factory ??= new LuaFactory();
 	const engine = await factory.createEngine({ enableProxy: false, functionTimeout: callTimeout });
 	const clock = new Clock();
