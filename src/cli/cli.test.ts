@@ -198,6 +198,7 @@ describe('policy', () => {
 		expect(await run(['policy', 'check'])).toMatchObject({ code: 0 });
 		expect(await run(['policy', 'apply', '--hash', 'f'.repeat(64)])).toMatchObject({ code: 2 });
 		expect(await run(['policy', 'apply', '--hash', hash, '--reason', 'first'])).toMatchObject({
+			err: '',
 			code: 0,
 			out: expect.stringMatching(/validate +skipped[^]*applied: revision 1\n$/)
 		});
