@@ -75,7 +75,9 @@ describe('an apply that is broken off anywhere', () => {
 			const where = `seed ${seed}, run ${run}: ${how} at moment ${deadly}`;
 			try {
 				const outcome = isKilled
-					? (await applyInChild(subject, deadly)).signal === null ? 'survived' : 'killed'
+					? (await applyInChild(subject, deadly)).signal === null
+						? 'survived'
+						: 'killed'
 					: await applyFailing(deadly, code, isLasting);
 				const now = await expectWhole(subject, live);
 				if (outcome === 'applied') expect(now).not.toBe(live);
@@ -89,6 +91,7 @@ describe('an apply that is broken off anywhere', () => {
 			}
 		}
 		console.log(`faults: ${JSON.stringify(Object.fromEntries(seen))}`);
-		if (runs >= 100) expect([...seen.keys()].sort()).toEqual(expect.arrayContaining(['applied', 'failed', 'killed', 'reverted']));
+		if (runs >= 100)
+			expect([...seen.keys()].sort()).toEqual(expect.arrayContaining(['applied', 'failed', 'killed', 'reverted']));
 	});
 });

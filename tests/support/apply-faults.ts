@@ -28,7 +28,11 @@ export interface Subject {
 /** An app on real files whose machine can be made to fail. */
 export async function openSubject(): Promise<Subject> {
 	const fault: Subject['fault'] = {};
-	const app = await openTestApp({ host: testHost((name) => fault.point?.(name)), kumod: absentKumod(), clock: Date.now });
+	const app = await openTestApp({
+		host: testHost((name) => fault.point?.(name)),
+		kumod: absentKumod(),
+		clock: Date.now
+	});
 	await fillEstate({ client: app.database.client, keys: app.keys }, { domains, senders: 4 });
 	return { app, fault };
 }
@@ -52,7 +56,10 @@ export async function apply({ app }: Subject): Promise<ApplyAnswer> {
 }
 
 /** Runs the apply in a process of its own that kills itself; answers the moments it came to. */
-export function applyInChild({ app }: Subject, deadly: number | string): Promise<{ moments: string[]; signal: string | null }> {
+export function applyInChild(
+	{ app }: Subject,
+	deadly: number | string
+): Promise<{ moments: string[]; signal: string | null }> {
 	const child = spawn(process.execPath, [join(import.meta.dirname, '../faults/apply-child.ts'), String(deadly)], {
 		env: { PATH: process.env.PATH, DATA_DIR: app.env.dataDir, KUMOMTA_ROOT: app.env.kumomtaRoot },
 		stdio: ['ignore', 'pipe', 'inherit']

@@ -16,7 +16,7 @@ export interface KumodDouble {
 	/** Method and path of every request, in order. */
 	requests: string[];
 	script: KumodScript;
-	close(): Promise<void>;
+	close: () => Promise<void>;
 }
 
 export interface KumodScript {
@@ -91,7 +91,7 @@ function metricsText(loads: number): string {
 
 export interface SmtpDouble {
 	port: number;
-	close(): Promise<void>;
+	close: () => Promise<void>;
 }
 
 /** A listener that greets; `behaviour` says how it fails. The certificate is made by openssl(1) for this run. */
@@ -143,7 +143,17 @@ function converse(socket: Socket, behaviour: string, certificate?: { key: string
 export function makeCertificate(directory: string, name = 'mta.example.net', days = 90): { key: string; cert: string } {
 	const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
 	const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`];
-	const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', String(days)];
+	const made = [
+		'req',
+		'-x509',
+		'-newkey',
+		'ec',
+		'-pkeyopt',
+		'ec_paramgen_curve:P-256',
+		'-nodes',
+		'-days',
+		String(days)
+	];
 	execFileSync('openssl', [...made, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
 	return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
 }
@@ -198,7 +208,10 @@ else if (args.includes('--validate')) {
 	chmodSync(bin, 0o755);
 	const calls = () =>
 		existsSync(callsFile)
-			? readFileSync(callsFile, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as string[])
+			? readFileSync(callsFile, 'utf8')
+					.trim()
+					.split('\n')
+					.map((line) => JSON.parse(line) as string[])
 			: [];
 	return { bin, calls, set };
 }

@@ -45,7 +45,8 @@ export function testHost(faultPoint: FaultPoint = () => {}) {
 		...createHost(faultPoint),
 		findUser: (): Owner | undefined => undefined,
 		systemd: {
-			status: () => Promise.resolve({ isManaged: false, isActive: false, detail: 'systemd does not run on this machine.' }),
+			status: () =>
+				Promise.resolve({ isManaged: false, isActive: false, detail: 'systemd does not run on this machine.' }),
 			restart: () => Promise.reject(new Error('The test did not expect a restart.'))
 		},
 		interfaces: () => [{ interface: 'eth0', address: '192.0.2.1', family: 4 as const, isLoopback: false }]

@@ -13,7 +13,11 @@ const sentences: Record<string, { reason: string; what: string; todo: string }> 
 		todo: 'Look where it leads, remove the link and try again.'
 	},
 	EEXIST: { reason: 'file-exists', what: 'a file is there already', todo: 'Look at it, move it away and try again.' },
-	EFBIG: { reason: 'file-too-large', what: 'it is larger than it can be', todo: 'Look at it, move it away and try again.' },
+	EFBIG: {
+		reason: 'file-too-large',
+		what: 'it is larger than it can be',
+		todo: 'Look at it, move it away and try again.'
+	},
 	ENOTDIR: { reason: 'not-a-directory', what: 'it is not a directory', todo: 'Move it away and try again.' },
 	ENOENT: { reason: 'file-missing', what: 'it is not there', todo: 'Look whether somebody removed it.' }
 };

@@ -27,9 +27,13 @@ describe('files', () => {
 		expect(statSync(join(here, 'link')).isFile()).toBe(true);
 		expect(readFileSync(target, 'utf8')).toBe('theirs');
 		symlinkSync(target, join(here, 'other'));
-		expect(await refusalOf(files.createFile(join(here, 'other'), 'ours', access))).toMatchObject({ reason: 'file-exists' });
+		expect(await refusalOf(files.createFile(join(here, 'other'), 'ours', access))).toMatchObject({
+			reason: 'file-exists'
+		});
 		expect(await refusalOf(files.readText(join(here, 'other')))).toMatchObject({ reason: 'symbolic-link' });
-		expect((await refusalOf(files.makeDirectory(join(here, 'folder'), access))).reason).toMatch(/symbolic-link|not-a-directory/);
+		expect((await refusalOf(files.makeDirectory(join(here, 'folder'), access))).reason).toMatch(
+			/symbolic-link|not-a-directory/
+		);
 		await files.remove(join(here, 'folder'));
 		expect(existsSync(target)).toBe(true);
 	});
@@ -103,7 +107,8 @@ describe('a program', () => {
 	});
 
 	it('is heard up to a limit on each stream, and does not block on the rest', async () => {
-		const script = "process.stdout.write('o'.repeat(300000)); process.stderr.write('e'.repeat(300000)); process.exitCode = 3";
+		const script =
+			"process.stdout.write('o'.repeat(300000)); process.stderr.write('e'.repeat(300000)); process.exitCode = 3";
 		const result = await run(node, ['-e', script], limits);
 		expect([result.code, result.stdout.length, result.stderr.length]).toEqual([3, 1000, 1000]);
 	});
@@ -116,13 +121,19 @@ describe('a program', () => {
 describe('users and services', () => {
 	it('finds users by their whole name', () => {
 		const passwd = join(temporaryDirectory(), 'passwd');
-		writeFileSync(passwd, 'root:x:0:0::/root:/bin/sh\nkumod2:x:7:7::/:/bin/false\nkumod:x:991:992::/var/spool/kumomta:/bin/false\n');
+		writeFileSync(
+			passwd,
+			'root:x:0:0::/root:/bin/sh\nkumod2:x:7:7::/:/bin/false\nkumod:x:991:992::/var/spool/kumomta:/bin/false\n'
+		);
 		expect(findUser('kumod', passwd)).toEqual({ uid: 991, gid: 992 });
 		expect(findUser('kumo', passwd)).toBeUndefined();
 	});
 
 	it('says that systemd does not run instead of calling it', async () => {
-		const systemd = createSystemd(() => Promise.reject(new Error('not expected')), () => false);
+		const systemd = createSystemd(
+			() => Promise.reject(new Error('not expected')),
+			() => false
+		);
 		expect(await systemd.status('kumomta')).toMatchObject({ isManaged: false });
 		expect(await systemd.restart('kumomta')).toMatchObject({ isDone: false });
 	});
@@ -131,12 +142,21 @@ describe('users and services', () => {
 		const calls: string[][] = [];
 		const answer = (code: number, stderr: string) => ({ code, signal: null, stdout: '', stderr, timedOut: false });
 		const systemd = (code: number, stderr = '') =>
-			createSystemd((file, args) => {
-				calls.push([file, ...args]);
-				return Promise.resolve(answer(code, stderr));
-			}, () => true);
+			createSystemd(
+				(file, args) => {
+					calls.push([file, ...args]);
+					return Promise.resolve(answer(code, stderr));
+				},
+				() => true
+			);
 		expect(await systemd(0).restart('kumomta')).toMatchObject({ isDone: true });
-		expect(await systemd(1, 'Job failed.').restart('kumomta')).toMatchObject({ isDone: false, detail: expect.stringContaining('Job failed.') as string });
-		expect(calls).toEqual([['systemctl', 'restart', 'kumomta.service'], ['systemctl', 'restart', 'kumomta.service']]);
+		expect(await systemd(1, 'Job failed.').restart('kumomta')).toMatchObject({
+			isDone: false,
+			detail: expect.stringContaining('Job failed.') as string
+		});
+		expect(calls).toEqual([
+			['systemctl', 'restart', 'kumomta.service'],
+			['systemctl', 'restart', 'kumomta.service']
+		]);
 	});
 });

@@ -29,9 +29,11 @@ export function createSystemd(
 			if (!isBooted()) return { isManaged: false, isActive: false, detail: absent };
 			const properties = ['show', units[unit], '--property=LoadState,ActiveState,SubState'];
 			const shown = await run('systemctl', properties, { timeoutMs: 10_000, maxBytes: 4096 });
-			const state = Object.fromEntries(shown.stdout.split('\n').map((line) => line.split('=', 2)));
+			const state = propertiesOf(shown.stdout);
 			const isManaged = state.LoadState === 'loaded';
-			const detail = isManaged ? `${state.ActiveState} (${state.SubState})` : `There is no ${units[unit]} here.`;
+			const detail = isManaged
+				? `${state.ActiveState ?? 'unknown'} (${state.SubState ?? 'unknown'})`
+				: `There is no ${units[unit]} here.`;
 			return { isManaged, isActive: isManaged && state.ActiveState === 'active', detail };
 		},
 		async restart(unit) {
@@ -42,4 +44,13 @@ export function createSystemd(
 			return { isDone: false, detail: `systemctl could not restart ${units[unit]}: ${said}` };
 		}
 	};
+}
+
+/** Lines `Name=value` of `systemctl show`. */
+function propertiesOf(text: string): Partial<Record<string, string>> {
+	const pairs = text.split('\n').map((line): [string, string] => {
+		const end = line.indexOf('=');
+		return [line.slice(0, Math.max(end, 0)), line.slice(end + 1)];
+	});
+	return Object.fromEntries(pairs);
 }

@@ -66,7 +66,9 @@ describe('KumoMTA’s HTTP API', () => {
 		const { url, script } = await double();
 		script.credential = 'canary-password';
 		const kumod = createKumod(url);
-		const refusal = await refusalOf(kumod.bumpConfigEpoch({ user: 'kumomta-ui', password: new Secret('wrong-canary') }));
+		const refusal = await refusalOf(
+			kumod.bumpConfigEpoch({ user: 'kumomta-ui', password: new Secret('wrong-canary') })
+		);
 		expect(refusal.message).toContain('HTTP 401');
 		expect(refusal.message).not.toContain('canary');
 		await kumod.bumpConfigEpoch({ user: 'kumomta-ui', password: new Secret('canary-password') });
@@ -113,7 +115,12 @@ describe('the greeting of a listener', () => {
 		const smtp = await startSmtpDouble(behaviour, certificate);
 		closers.push(smtp.close);
 		const timeoutMs = behaviour === 'silent' ? 300 : 5000;
-		const greeting = await createKumod(nobodyThere).greet({ address: '127.0.0.1', port: smtp.port, withTls, timeoutMs });
+		const greeting = await createKumod(nobodyThere).greet({
+			address: '127.0.0.1',
+			port: smtp.port,
+			withTls,
+			timeoutMs
+		});
 		expect(greeting).toMatchObject(wanted);
 	});
 

@@ -60,7 +60,7 @@ export async function readBounded(response: Response, maxBytes: number): Promise
 export async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
 	if (response.body === null) return;
 	try {
-		for await (const part of response.body) yield part as Uint8Array;
+		for await (const part of response.body) yield part;
 	} catch (error) {
 		throw unreachable(new URL(response.url).origin, error);
 	}

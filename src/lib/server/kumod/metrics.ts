@@ -8,8 +8,15 @@ export function sampleOf(line: string): { name: string; labels: string; value: n
 	if (name === undefined) return undefined;
 	const end = line[name.length] === '{' ? line.lastIndexOf('}') : name.length - 1;
 	if (end < name.length - 1) return undefined;
-	const value = Number(line.slice(end + 1).trim().split(/\s+/)[0] || NaN);
-	return Number.isNaN(value) ? undefined : { name, labels: line.slice(name.length + 1, Math.max(end, name.length + 1)), value };
+	const value = Number(
+		line
+			.slice(end + 1)
+			.trim()
+			.split(/\s+/)[0] || NaN
+	);
+	return Number.isNaN(value)
+		? undefined
+		: { name, labels: line.slice(name.length + 1, Math.max(end, name.length + 1)), value };
 }
 
 /** Lines of a byte stream; one longer than `maxLine` is dropped whole. */

@@ -19,7 +19,15 @@ export interface ApplyStart {
 
 export async function startRecord(app: App, start: ApplyStart): Promise<string> {
 	const id = newId();
-	const row = { ...start, id, revision: null, startedAt: app.clock(), finishedAt: null, outcome: 'running', steps: [] } as const;
+	const row = {
+		...start,
+		id,
+		revision: null,
+		startedAt: app.clock(),
+		finishedAt: null,
+		outcome: 'running',
+		steps: []
+	} as const;
 	await app.db.insert(applies).values({ ...row, steps: [] });
 	return id;
 }
@@ -38,7 +46,11 @@ export async function findApply(app: App, id: string): Promise<ApplyRow | undefi
 }
 
 export async function findRunning(app: App, hash: string): Promise<ApplyRow | undefined> {
-	const rows = await app.db.select().from(applies).where(eq(applies.outcome, 'running')).orderBy(desc(applies.startedAt));
+	const rows = await app.db
+		.select()
+		.from(applies)
+		.where(eq(applies.outcome, 'running'))
+		.orderBy(desc(applies.startedAt));
 	return rows.find((row) => row.hash === hash);
 }
 

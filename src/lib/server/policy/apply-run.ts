@@ -98,13 +98,19 @@ async function lockOrFindSame(
 	}
 }
 
-async function openRun(app: App, roots: PolicyRoots, { caller, hash, reason, times = usualTimes }: ApplyRequest): Promise<ApplyRun> {
+async function openRun(
+	app: App,
+	roots: PolicyRoots,
+	{ caller, hash, reason, times = usualTimes }: ApplyRequest
+): Promise<ApplyRun> {
 	const live = await readLive(app.host, roots);
 	const previousRevision = 'number' in live ? live.number : null;
 	const id = await startRecord(app, { actor: caller.actor, actorName: caller.name, reason, hash, previousRevision });
 	const steps = createStepLog(app.clock, (all) =>
 		// Progress is for whoever watches; the end is what must be written.
-		recordSteps(app, id, all).catch((error: unknown) => app.log.warn('progress of an apply was not kept', { applyId: id, error }))
+		recordSteps(app, id, all).catch((error: unknown) =>
+			app.log.warn('progress of an apply was not kept', { applyId: id, error })
+		)
 	);
 	return { app, caller, roots, id, live, steps, patience: times.patience };
 }

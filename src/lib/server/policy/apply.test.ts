@@ -20,7 +20,10 @@ afterEach(async () => {
 	for (const app of open.splice(0)) await closeCompiler(app);
 });
 
-async function policyApp({ faultPoint, clock = testClock().now }: { faultPoint?: FaultPoint; clock?: () => number } = {}) {
+async function policyApp({
+	faultPoint,
+	clock = testClock().now
+}: { faultPoint?: FaultPoint; clock?: () => number } = {}) {
 	const app = await openTestApp({ clock, host: testHost(faultPoint), kumod: absentKumod() });
 	open.push(app);
 	await fillEstate({ client: app.database.client, keys: app.keys }, { domains: 3, senders: 6 });
@@ -36,7 +39,10 @@ type Api = Awaited<ReturnType<typeof policyApp>>['api'];
 const pendingHash = async (api: Api) => (await api.preview()).hash;
 const applyAll = async (api: Api) => api.apply({ expectedHash: await pendingHash(api) });
 const pauseSender = (app: TestApp, number: number) =>
-	app.database.client.execute({ sql: "UPDATE senders SET status = 'paused' WHERE id = ?", args: [estateId('sender', number)] });
+	app.database.client.execute({
+		sql: "UPDATE senders SET status = 'paused' WHERE id = ?",
+		args: [estateId('sender', number)]
+	});
 const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 
 describe('what must never happen', () => {
@@ -64,7 +70,10 @@ describe('what must never happen', () => {
 		}
 		const status = await api.status();
 		expect(status.foreign).toEqual({ sha256: sha256(foreign), mayReplace: false });
-		expect(await api.apply({ expectedHash, takeOver: sha256(foreign) })).toMatchObject({ outcome: 'applied', revision: 1 });
+		expect(await api.apply({ expectedHash, takeOver: sha256(foreign) })).toMatchObject({
+			outcome: 'applied',
+			revision: 1
+		});
 		expect(readFileSync(roots.before, 'utf8')).toBe(foreign);
 		expect(readFileSync(roots.previous, 'utf8')).toBe(foreign);
 	});
@@ -119,12 +128,17 @@ describe('what must never happen', () => {
 
 	it('a secret in a preview, a change list, a step or a revision', async () => {
 		const { app, api } = await policyApp();
-		const answers = [await api.preview(), await api.changes({}), await applyAll(api), await api.revision({ number: 1 })];
+		const answers = [
+			await api.preview(),
+			await api.changes({}),
+			await applyAll(api),
+			await api.revision({ number: 1 })
+		];
 		const text = JSON.stringify(answers);
 		expect(text).not.toContain(estateId('key text', 0));
 		const rows = await app.database.client.execute('SELECT password_verifier AS hash FROM senders');
 		expect(rows.rows.length).toBe(6);
-		for (const { hash } of rows.rows) expect(text).not.toContain(String(hash));
+		for (const { hash } of rows.rows) expect(text).not.toContain(hash as string);
 	});
 });
 
@@ -152,15 +166,28 @@ describe('apply', () => {
 		expect(readFileSync(roots.init, 'utf8')).toBe(
 			`-- kumomta-ui revision ${name}\nKUMOMTA_UI_REVISION_DIRECTORY = '${directory}' dofile(KUMOMTA_UI_REVISION_DIRECTORY .. '/program.lua')\n`
 		);
-		expect(readdirSync(directory)).toEqual(['directory.sqlite', 'manifest.json', 'node.toml', 'program.lua', 'shaping.toml']);
-		for (const each of [roots.policy, roots.revisions, directory, roots.dkim]) expect([each, mode(each)]).toEqual([each, '750']);
+		expect(readdirSync(directory)).toEqual([
+			'directory.sqlite',
+			'manifest.json',
+			'node.toml',
+			'program.lua',
+			'shaping.toml'
+		]);
+		for (const each of [roots.policy, roots.revisions, directory, roots.dkim])
+			expect([each, mode(each)]).toEqual([each, '750']);
 		for (const file of readdirSync(directory)) expect([file, mode(join(directory, file))]).toEqual([file, '640']);
 		expect(mode(roots.init)).toBe('640');
 		const key = join(roots.dkim, domainName(1), 'k1.key');
 		expect(mode(key)).toBe('600');
 		expect(readFileSync(key, 'utf8')).toBe(estateKeyText(1));
 		expect(readdirSync(roots.policy).filter((each) => /staged|tmp/.test(each))).toEqual([]);
-		expect(await api.status()).toMatchObject({ liveRevision: 1, liveAppliedAt: app.clock(), dirty: false, changes: 0, drift: [] });
+		expect(await api.status()).toMatchObject({
+			liveRevision: 1,
+			liveAppliedAt: app.clock(),
+			dirty: false,
+			changes: 0,
+			drift: []
+		});
 	});
 
 	it('writes nothing when nothing changed', async () => {
@@ -179,7 +206,9 @@ describe('apply', () => {
 		await applyAll(api);
 		await pauseSender(app, 0);
 		await applyAll(api);
-		const inodes = readdirSync(roots.revisions).map((name) => statSync(join(roots.revisions, name, 'directory.sqlite')).ino);
+		const inodes = readdirSync(roots.revisions).map(
+			(name) => statSync(join(roots.revisions, name, 'directory.sqlite')).ino
+		);
 		expect(inodes[1]).toBe(inodes[0]);
 		expect(inodes[2]).not.toBe(inodes[0]);
 		expect(readFileSync(roots.previous, 'utf8')).toContain('revision 2-');
@@ -247,7 +276,10 @@ describe('apply', () => {
 		await applyAll(api);
 		await app.database.client.execute({ sql: 'DELETE FROM dkim_keys WHERE id = ?', args: [estateId('key', 0)] });
 		const expectedHash = await pendingHash(api);
-		expect(await refusalOf(api.apply({ expectedHash }))).toMatchObject({ code: 'PRECONDITION_FAILED', reason: 'problems' });
+		expect(await refusalOf(api.apply({ expectedHash }))).toMatchObject({
+			code: 'PRECONDITION_FAILED',
+			reason: 'problems'
+		});
 		expect(await api.apply({ expectedHash, dropping: [estateId('domain', 0)] })).toMatchObject({ outcome: 'applied' });
 	});
 
@@ -255,7 +287,10 @@ describe('apply', () => {
 		const { app, api } = await policyApp();
 		const { applyPending } = await import('./apply.ts');
 		const who = { actor: 'cli:0', name: 'cli:0', userId: null, sessionId: null };
-		const times = { answerAfterMs: 0, patience: { validateMs: 1000, aliveMs: 0, loadedMs: 0, greetMs: 100, pauseMs: 1 } };
+		const times = {
+			answerAfterMs: 0,
+			patience: { validateMs: 1000, aliveMs: 0, loadedMs: 0, greetMs: 100, pauseMs: 1 }
+		};
 		const early = await applyPending(app, who, { expectedHash: await pendingHash(api) }, times);
 		expect(early.outcome).toBe('running');
 		await expect.poll(async () => (await api.progress({ applyId: early.applyId })).outcome).toBe('applied');

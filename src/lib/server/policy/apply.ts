@@ -93,7 +93,11 @@ async function applySource(
 	const compiled = await steps.run('snapshot', async () => {
 		const value = await compilePolicy(app, { ...source, dropping: wishes.dropping ?? [] });
 		const { domains, senders, keys } = value.manifest.counts;
-		return { value, status: 'ok', output: `${domains} domains, ${senders} senders, ${keys} DKIM keys, read in one transaction.` };
+		return {
+			value,
+			status: 'ok',
+			output: `${domains} domains, ${senders} senders, ${keys} DKIM keys, read in one transaction.`
+		};
 	});
 	try {
 		await steps.run('render', async () => {
@@ -127,7 +131,12 @@ async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
 	if (drift.length > 0 && wishes.overwriteDrift !== true) {
 		throw new UserError(
 			'PRECONDITION_FAILED',
-			`Files of the live policy were changed by hand: ${drift.slice(0, 10).map(({ path }) => path).join(', ')}. They are still live. Look at the difference, then apply again and confirm that they are overwritten.`,
+			`Files of the live policy were changed by hand: ${drift
+				.slice(0, 10)
+				.map(({ path }) => path)
+				.join(
+					', '
+				)}. They are still live. Look at the difference, then apply again and confirm that they are overwritten.`,
 			{ reason: 'drift', problems: drift }
 		);
 	}
@@ -145,7 +154,9 @@ async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
 		warnings === 0 ? undefined : `${warnings} warnings.`
 	];
 	const isUnchanged = drift.length === 0 && (await isLiveAlready(run, compiled));
-	const output = [isUnchanged ? 'This is what is live.' : 'Nothing stands in the way.', ...facts].filter(Boolean).join(' ');
+	const output = [isUnchanged ? 'This is what is live.' : 'Nothing stands in the way.', ...facts]
+		.filter(Boolean)
+		.join(' ');
 	return { value: isUnchanged, status: 'ok' as const, output };
 }
 
@@ -204,8 +215,9 @@ async function record(run: ApplyRun, outcome: ApplyOutcome) {
 		await markApplied(app, roots, revision.number, revision.directory);
 		await app.host.faultPoint('record.marked');
 		// Old revisions may stay longer than they should; that does not undo what was applied.
-		await removeOldRevisions(app, roots).catch((error: unknown) => app.log.warn('old revisions were not removed', { error }));
+		await removeOldRevisions(app, roots).catch((error: unknown) =>
+			app.log.warn('old revisions were not removed', { error })
+		);
 	}
 	return { value: undefined, status: 'ok' as const, output: `Recorded as ${outcome}.` };
 }
-

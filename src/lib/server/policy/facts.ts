@@ -31,7 +31,8 @@ async function readTls(host: Host, directory: string): Promise<TlsFacts> {
 	}
 }
 
-const isOpenSslError = (error: unknown) => /^ERR_(?:OSSL|CRYPTO|INVALID)/.test(String((error as { code?: unknown }).code));
+const isOpenSslError = (error: unknown) =>
+	/^ERR_(?:OSSL|CRYPTO|INVALID)/.test(String((error as { code?: unknown }).code));
 
 /** DNS names of the subjectAltName extension (RFC 6125 6.4: the common name is not looked at). */
 function namesOf(certificate: X509Certificate): string[] {

@@ -36,7 +36,10 @@ export async function listRevisions(app: App, request: z.infer<typeof inputs.lis
 		count: async () => (await app.db.select({ total: count() }).from(revisions).where(wanted))[0]?.total ?? 0
 	});
 	const live = await readLive(app.host, policyRoots(app.env.kumomtaRoot));
-	return { ...page, items: await Promise.all(page.items.map((row) => itemOf(app, row, 'number' in live ? live.number : null))) };
+	return {
+		...page,
+		items: await Promise.all(page.items.map((row) => itemOf(app, row, 'number' in live ? live.number : null)))
+	};
 }
 
 /** One revision with its files and every try to make it live. @throws UserError no-such-revision */

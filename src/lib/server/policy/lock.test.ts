@@ -65,7 +65,9 @@ describe('the lock over applies', () => {
 		const target = join(temporaryDirectory(), 'target');
 		writeFileSync(target, '');
 		symlinkSync(target, roots.lock);
-		expect(await refusalOf(Promise.resolve().then(() => takeLock(roots, holder)))).toMatchObject({ reason: 'symbolic-link' });
+		expect(await refusalOf(Promise.resolve().then(() => takeLock(roots, holder)))).toMatchObject({
+			reason: 'symbolic-link'
+		});
 	});
 
 	it('does not name a holder that nobody can read', async () => {

@@ -50,7 +50,10 @@ async function nodeWithKumomta(machine: Partial<TestApp['host']> = {}) {
 		restart: (unit: string) => {
 			restarts.push(unit);
 			api.script.luaLoadCount = 1;
-			return Promise.resolve({ isDone: systemd.isDone, detail: systemd.isDone ? 'was restarted' : 'could not be restarted' });
+			return Promise.resolve({
+				isDone: systemd.isDone,
+				detail: systemd.isDone ? 'was restarted' : 'could not be restarted'
+			});
 		}
 	};
 	const app = await openTestApp({
@@ -79,7 +82,8 @@ async function listenOn(app: TestApp, inbound: number, submission: number): Prom
 const apply = async (app: TestApp) => applyPending(app, who, { expectedHash: (await getPreview(app)).hash }, times);
 const edit = (app: TestApp, sql: string) => app.database.client.execute(sql);
 const pauseOne = "UPDATE senders SET status = 'paused' WHERE seq = (SELECT min(seq) FROM senders)";
-const stepOf = ({ steps }: Awaited<ReturnType<typeof apply>>, wanted: string) => steps.find(({ name }) => name === wanted);
+const stepOf = ({ steps }: Awaited<ReturnType<typeof apply>>, wanted: string) =>
+	steps.find(({ name }) => name === wanted);
 
 describe('an apply with KumoMTA', () => {
 	it('validates, restarts for the first policy, and sees every listener greet', async () => {
@@ -152,7 +156,12 @@ describe('an apply with KumoMTA', () => {
 		['the epoch endpoint fails', ({ api }) => void (api.script.bumpFails = 'Error: no'), pauseOne, 'HTTP 500'],
 		['it is not alive', ({ api }) => void (api.script.notAlive = 'load shedding'), pauseOne, 'load shedding'],
 		['no Lua context is made', ({ api }) => void (api.script.loadsNothing = true), pauseOne, 'no new Lua context'],
-		['the restart fails', ({ systemd }) => void (systemd.isDone = false), "UPDATE settings SET hostname = 'new.example.net'", 'could not be restarted']
+		[
+			'the restart fails',
+			({ systemd }) => void (systemd.isDone = false),
+			"UPDATE settings SET hostname = 'new.example.net'",
+			'could not be restarted'
+		]
 	])('puts the revision before back when %s', async (_, breakIt, sql, evidence) => {
 		const node = await nodeWithKumomta();
 		const { app, roots } = node;
@@ -194,11 +203,15 @@ describe.runIf(process.getuid?.() === 0)('an apply by root where a user kumod ex
 			return `${uid}:${gid} ${(mode & 0o7777).toString(8)}`;
 		};
 		const directory = join(roots.revisions, readdirSync(roots.revisions)[0] ?? '');
-		for (const path of [roots.policy, roots.revisions, directory, roots.dkim]) expect([path, access(path)]).toEqual([path, '0:65534 750']);
-		for (const name of readdirSync(directory)) expect([name, access(join(directory, name))]).toEqual([name, '0:65534 640']);
+		for (const path of [roots.policy, roots.revisions, directory, roots.dkim])
+			expect([path, access(path)]).toEqual([path, '0:65534 750']);
+		for (const name of readdirSync(directory))
+			expect([name, access(join(directory, name))]).toEqual([name, '0:65534 640']);
 		expect(access(roots.init)).toBe('0:65534 640');
 		expect(access(join(roots.dkim, domainName(0), 'k1.key'))).toBe('65534:65534 600');
-		expect(bin.calls().find((args) => args.includes('--validate'))).toEqual(expect.arrayContaining(['--user', 'kumod']));
+		expect(bin.calls().find((args) => args.includes('--validate'))).toEqual(
+			expect.arrayContaining(['--user', 'kumod'])
+		);
 		expect(app.env.kumodBin).toBe(bin.bin);
 	});
 

@@ -42,8 +42,8 @@ export interface RevisionToApply {
 	name: string;
 	/** What was live when the apply looked. */
 	live: Live;
-	write(directory: string, linkDirectoryFrom: string | null): Promise<unknown>;
-	privateKeys(keys: RevisionKey[]): Promise<Map<string, Secret>>;
+	write: (directory: string, linkDirectoryFrom: string | null) => Promise<unknown>;
+	privateKeys: (keys: RevisionKey[]) => Promise<Map<string, Secret>>;
 	directoryHash: string;
 }
 
@@ -84,7 +84,9 @@ function kumodUser(host: Host, kumodBin: string | undefined): Owner | undefined 
 }
 
 export function manifestOf(roots: PolicyRoots, live: Live): Manifest | undefined {
-	return live.kind === 'ours' || live.kind === 'edited' ? findManifest(join(roots.revisions, live.revision)) : undefined;
+	return live.kind === 'ours' || live.kind === 'edited'
+		? findManifest(join(roots.revisions, live.revision))
+		: undefined;
 }
 
 /** What `init` reads changes only with the process; a policy that was not ours shares nothing with this one. */
@@ -108,14 +110,18 @@ interface SwappedChange extends Change {
 export async function goLive(pipeline: Pipeline, change: Change): Promise<PipelineOutcome> {
 	const loadsBefore = await readLoads(pipeline.kumod, pipeline.credential);
 	const secondBumpAt = await findSecondBump(pipeline, change);
-	const isUnharmed = (await swap(pipeline, change)) && (await tellAndLook(pipeline, { ...change, loadsBefore, secondBumpAt }));
+	const isUnharmed =
+		(await swap(pipeline, change)) && (await tellAndLook(pipeline, { ...change, loadsBefore, secondBumpAt }));
 	if (isUnharmed) return 'applied';
 	await undo(pipeline, { ...change, secondBumpAt });
 	return 'reverted';
 }
 
 /** When sources or pools moved, by this change or by one shortly before, one more epoch is owed; a restart pays it. */
-async function findSecondBump({ host, roots, clock }: Pipeline, { manifest, before, kind }: Change): Promise<number | undefined> {
+async function findSecondBump(
+	{ host, roots, clock }: Pipeline,
+	{ manifest, before, kind }: Change
+): Promise<number | undefined> {
 	if (kind === 'restart') return undefined;
 	if (before?.sourcesHash !== manifest?.sourcesHash) return clock() + secondBumpAfterMs;
 	const owed = await findDueRefresh(host, roots);
@@ -165,7 +171,10 @@ async function tellAndLook(pipeline: Pipeline, change: SwappedChange): Promise<b
 	return probed.status !== 'failed';
 }
 
-const nothingToProbe: StepResult = { status: 'skipped', output: 'KumoMTA was not told, so there is nothing to look at.' };
+const nothingToProbe: StepResult = {
+	status: 'skipped',
+	output: 'KumoMTA was not told, so there is nothing to look at.'
+};
 
 /** The refresh that was owed is made; the second epoch outlives this process. */
 async function planSecondBump({ host, roots }: Pipeline, revision: string, dueAt: number | undefined): Promise<void> {
@@ -189,7 +198,10 @@ const refreshContext = ({ host, kumod, credential, kumodBin }: Pipeline): Refres
 	isInstalled: kumodBin !== undefined
 });
 
-async function undo(pipeline: Pipeline, { revision, before, kind, secondBumpAt }: Omit<SwappedChange, 'loadsBefore'>): Promise<void> {
+async function undo(
+	pipeline: Pipeline,
+	{ revision, before, kind, secondBumpAt }: Omit<SwappedChange, 'loadsBefore'>
+): Promise<void> {
 	const { host, roots, kumod, credential, patience, steps, clock } = pipeline;
 	await steps.run('revert', async () => {
 		if (before !== undefined) await rememberRefresh(host, roots, { revision: before.revision, kind, dueAt: clock() });
@@ -201,7 +213,14 @@ async function undo(pipeline: Pipeline, { revision, before, kind, secondBumpAt }
 		if (refreshed.status !== 'ok' || before === undefined)
 			return { value: undefined, status: refreshed.status, output: lines.join('\n') };
 		const listeners = listenersOf(before);
-		const probed = await probeKumod({ kumod, credential, patience, loadsBefore: undefined, refreshed: kind, listeners });
+		const probed = await probeKumod({
+			kumod,
+			credential,
+			patience,
+			loadsBefore: undefined,
+			refreshed: kind,
+			listeners
+		});
 		return { value: undefined, status: probed.status, output: [...lines, probed.output].join('\n') };
 	});
 }

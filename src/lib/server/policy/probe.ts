@@ -24,7 +24,13 @@ export interface Patience {
 	pauseMs: number;
 }
 
-export const usualPatience: Patience = { validateMs: 60_000, aliveMs: 120_000, loadedMs: 20_000, greetMs: 10_000, pauseMs: 500 };
+export const usualPatience: Patience = {
+	validateMs: 60_000,
+	aliveMs: 120_000,
+	loadedMs: 20_000,
+	greetMs: 10_000,
+	pauseMs: 500
+};
 
 /**
  * Whether KumoMTA works with the new revision: it is alive, every listener greets (submission also inside STARTTLS), and
@@ -39,7 +45,10 @@ export async function probeKumod(target: ProbeTarget): Promise<StepResult> {
 		const greeting = await greetPatiently(target, listener);
 		const name = `${listener.address}:${listener.port} (${listener.purpose})`;
 		if (!greeting.ok)
-			return { status: 'failed', output: [...lines, `The listener ${name} does not greet: ${greeting.detail}.`].join('\n') };
+			return {
+				status: 'failed',
+				output: [...lines, `The listener ${name} does not greet: ${greeting.detail}.`].join('\n')
+			};
 		lines.push(`The listener ${name} greets: ${greeting.banner}`);
 	}
 	const loads = await waitForLoads(target);
@@ -50,7 +59,8 @@ async function waitForLiveness({ kumod, patience }: ProbeTarget): Promise<string
 	for (let waited = 0; ; waited += patience.pauseMs) {
 		const liveness = await kumod.checkLiveness();
 		if (liveness.state === 'alive') return undefined;
-		if (waited >= patience.aliveMs) return `KumoMTA is not alive after ${patience.aliveMs / 1000} s: ${liveness.detail}`;
+		if (waited >= patience.aliveMs)
+			return `KumoMTA is not alive after ${patience.aliveMs / 1000} s: ${liveness.detail}`;
 		await sleep(patience.pauseMs);
 	}
 }
@@ -80,7 +90,10 @@ async function waitForLoads({ kumod, credential, refreshed, loadsBefore, patienc
 		const now = await readLoads(kumod, credential);
 		if (now !== undefined && now > before) return { isGood: true, line: `Lua contexts were made anew (${now}).` };
 		if (waited >= patience.loadedMs)
-			return { isGood: false, line: `KumoMTA made no new Lua context in ${patience.loadedMs / 1000} s: it does not run this revision.` };
+			return {
+				isGood: false,
+				line: `KumoMTA made no new Lua context in ${patience.loadedMs / 1000} s: it does not run this revision.`
+			};
 		await sleep(patience.pauseMs);
 	}
 }

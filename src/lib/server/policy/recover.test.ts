@@ -15,7 +15,8 @@ let subject: Subject;
 afterEach(() => closeCompiler(subject.app));
 
 const rootsOf = ({ app }: Subject) => policyRoots(app.env.kumomtaRoot);
-const execute = (sql: string, args: (string | number | null)[] = []) => subject.app.database.client.execute({ sql, args });
+const execute = (sql: string, args: (string | number | null)[] = []) =>
+	subject.app.database.client.execute({ sql, args });
 const applied = async () => {
 	await editPolicy(subject, 1);
 	return apply(subject);
@@ -62,7 +63,8 @@ describe('recovery', () => {
 		const [old, young] = [join(roots.revisions, '98-0a1b2c3d4e5f'), join(roots.revisions, '99-0a1b2c3d4e5f')];
 		for (const directory of [old, young]) mkdirSync(directory);
 		writeFileSync(join(old, 'program.lua'), '');
-		for (const name of [...kept, '98-0a1b2c3d4e5f']) utimesSync(join(roots.revisions, name), 1, Date.now() / 1000 - 16 * 60);
+		for (const name of [...kept, '98-0a1b2c3d4e5f'])
+			utimesSync(join(roots.revisions, name), 1, Date.now() / 1000 - 16 * 60);
 		await recoverApplies(subject.app);
 		expect(readdirSync(roots.revisions)).toEqual([...kept, '99-0a1b2c3d4e5f']);
 	});
@@ -83,7 +85,9 @@ describe('retention', () => {
 		await removeOldRevisions(later, rootsOf(subject), given);
 		const { items } = await listRevisions(subject.app, { limit: 50 });
 		expect(items.map(({ number }) => number)).toEqual(left);
-		expect(readdirSync(rootsOf(subject).revisions).map((name) => Number(name.split('-')[0]))).toEqual([...left].reverse());
+		expect(readdirSync(rootsOf(subject).revisions).map((name) => Number(name.split('-')[0]))).toEqual(
+			[...left].reverse()
+		);
 	});
 
 	it('keeps the live and the previous revision whatever its limits', async () => {

@@ -42,9 +42,14 @@ export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<v
 	if (rows.length > 0) await removeKeyTemporaries(app, roots);
 	for (const row of rows) {
 		const steps = row.steps.map((step) =>
-			step.status === 'running' ? { ...step, status: 'failed' as const, output: 'The panel stopped during this step.' } : step
+			step.status === 'running'
+				? { ...step, status: 'failed' as const, output: 'The panel stopped during this step.' }
+				: step
 		);
-		await app.db.update(applies).set({ outcome: 'interrupted', finishedAt: app.clock(), steps }).where(eq(applies.id, row.id));
+		await app.db
+			.update(applies)
+			.set({ outcome: 'interrupted', finishedAt: app.clock(), steps })
+			.where(eq(applies.id, row.id));
 		app.log.warn('an interrupted apply was settled', { applyId: row.id, revision: row.revision });
 	}
 	await recordLive(app, roots);
@@ -81,4 +86,3 @@ async function recordKept(app: App, roots: PolicyRoots): Promise<void> {
 	const text = await app.host.files.readText(roots.before);
 	if (text !== undefined) await recordTakeOver(app, text, sha256(text));
 }
-

@@ -37,7 +37,8 @@ export async function refreshAgain(app: App): Promise<void> {
 			return;
 		}
 		await forgetRefresh(host, roots);
-		if (result !== undefined) app.log.info('an owed refresh was made', { revision: still.revision, kind: still.kind, output: result.output });
+		if (result !== undefined)
+			app.log.info('an owed refresh was made', { revision: still.revision, kind: still.kind, output: result.output });
 	} finally {
 		release();
 	}

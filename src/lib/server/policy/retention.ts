@@ -17,14 +17,19 @@ export const usualRetention: Retention = { revisions: 200, ageMs: 90 * 86_400_00
 const leftoverAgeMs = 15 * 60_000;
 
 /** Removes old revisions, files first. The live one and the one before it always stay. Needs the lock. */
-export async function removeOldRevisions(app: App, roots: PolicyRoots, limits: Retention = usualRetention): Promise<void> {
+export async function removeOldRevisions(
+	app: App,
+	roots: PolicyRoots,
+	limits: Retention = usualRetention
+): Promise<void> {
 	const inUse = await revisionsInUse(app.host, roots);
 	const rows = await app.db.select().from(revisions).where(gt(revisions.number, 0)).orderBy(desc(revisions.number));
 	const applied = rows.filter(({ appliedAt }) => appliedAt !== null);
 	let bytes = 0;
 	for (const [index, row] of applied.entries()) {
 		bytes += row.bytes;
-		const isOld = index >= limits.revisions || (row.appliedAt ?? 0) < app.clock() - limits.ageMs || bytes > limits.bytes;
+		const isOld =
+			index >= limits.revisions || (row.appliedAt ?? 0) < app.clock() - limits.ageMs || bytes > limits.bytes;
 		if (index < limits.atLeast || !isOld || inUse.has(row.directory)) continue;
 		await app.host.files.remove(join(roots.revisions, row.directory));
 		await app.host.faultPoint('retention.between');
@@ -41,7 +46,8 @@ export async function removeLeftovers(app: App, roots: PolicyRoots): Promise<voi
 		if (!inUse.has(name) && !applied.has(name)) await removeIfOld(app, join(roots.revisions, name));
 	}
 	for (const name of await app.host.files.list(roots.policy)) {
-		if (/^init\.lua\.staged-\d+$|^\.init\.lua.*\.tmp$|^\..*\.json\..*\.tmp$/.test(name)) await removeIfOld(app, join(roots.policy, name));
+		if (/^init\.lua\.staged-\d+$|^\.init\.lua.*\.tmp$|^\..*\.json\..*\.tmp$/.test(name))
+			await removeIfOld(app, join(roots.policy, name));
 	}
 }
 

@@ -37,7 +37,8 @@ export async function revertApply(
 		if (!('number' in live) || row.outcome !== 'applied' || live.number !== row.revision) throw notLive();
 		const text = await app.host.files.readText(roots.previous);
 		const before = revisionIn(text);
-		if (text === undefined || (before?.number ?? null) !== row.previousRevision) throw revisionGone(row.previousRevision ?? 0);
+		if (text === undefined || (before?.number ?? null) !== row.previousRevision)
+			throw revisionGone(row.previousRevision ?? 0);
 		const outcome = before === undefined ? await goBackToKept(run, text, 0) : await goBackTo(run, before);
 		if (outcome === 'applied') await app.db.update(applies).set({ outcome: 'reverted' }).where(eq(applies.id, applyId));
 		return outcome;
@@ -62,11 +63,15 @@ function notLive(): UserError {
 	);
 }
 
-async function goBackTo(run: ApplyRun, { revision, number }: { revision: string; number: number }): Promise<ApplyOutcome> {
+async function goBackTo(
+	run: ApplyRun,
+	{ revision, number }: { revision: string; number: number }
+): Promise<ApplyOutcome> {
 	const { app, roots } = run;
 	const directory = join(roots.revisions, revision);
 	const manifest = findManifest(directory);
-	if (manifest === undefined || (await differingFiles(app.host, directory, manifest)).length > 0) throw revisionGone(number);
+	if (manifest === undefined || (await differingFiles(app.host, directory, manifest)).length > 0)
+		throw revisionGone(number);
 	await run.steps.run('stage', async () => {
 		await writeStagedInit(app.host, roots, revision, number);
 		return { value: undefined, status: 'ok', output: `Revision ${revision} is complete on disk.` };

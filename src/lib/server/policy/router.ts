@@ -7,8 +7,14 @@ import { restoreKept, revertApply } from './revert.ts';
 import * as service from './service.ts';
 
 export const policyRouter = router({
-	status: reader.input(nothing).output(inputs.statusAnswer).query(({ ctx }) => service.getStatus(ctx.app)),
-	preview: reader.input(nothing).output(inputs.previewAnswer).query(({ ctx }) => service.getPreview(ctx.app)),
+	status: reader
+		.input(nothing)
+		.output(inputs.statusAnswer)
+		.query(({ ctx }) => service.getStatus(ctx.app)),
+	preview: reader
+		.input(nothing)
+		.output(inputs.previewAnswer)
+		.query(({ ctx }) => service.getPreview(ctx.app)),
 	changes: reader
 		.input(inputs.listChanges)
 		.output(inputs.changesAnswer)

@@ -28,8 +28,15 @@ export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status
 	const live = await readLive(app.host, roots);
 	const manifest = manifestOf(roots, live);
 	const liveRevision = await liveNumber(app, live);
-	const [row] = liveRevision === null ? [] : await app.db.select().from(revisions).where(eq(revisions.number, liveRevision)).limit(1);
-	const [running] = await app.db.select({ id: applies.id }).from(applies).where(eq(applies.outcome, 'running')).limit(1);
+	const [row] =
+		liveRevision === null
+			? []
+			: await app.db.select().from(revisions).where(eq(revisions.number, liveRevision)).limit(1);
+	const [running] = await app.db
+		.select({ id: applies.id })
+		.from(applies)
+		.where(eq(applies.outcome, 'running'))
+		.limit(1);
 	const isForeign = live.kind === 'foreign' || live.kind === 'packaged';
 	return {
 		liveRevision,

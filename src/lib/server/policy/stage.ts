@@ -17,13 +17,13 @@ export interface Staging {
 	/** `<number>-<hash12>` */
 	revision: string;
 	/** Writes every file of the revision, manifest.json included, into an empty directory. */
-	write(directory: string, linkDirectoryFrom: string | null): Promise<unknown>;
+	write: (directory: string, linkDirectoryFrom: string | null) => Promise<unknown>;
 	/** The live revision, when its directory.sqlite has the same data. */
 	sameData: Manifest | undefined;
 	/** Who must be able to read the files; undefined where KumoMTA's user does not exist. */
 	reader: Owner | undefined;
 	/** PKCS#8 PEM of keys by id, for those whose file is missing. */
-	privateKeys(keys: RevisionKey[]): Promise<Map<string, Secret>>;
+	privateKeys: (keys: RevisionKey[]) => Promise<Map<string, Secret>>;
 }
 
 export interface Staged {
@@ -91,7 +91,7 @@ const batchSize = 500;
 
 async function writeMissingKeys(staging: Staging, directory: string): Promise<number> {
 	let written = 0;
-	let missing: RevisionKey[] = [];
+	const missing: RevisionKey[] = [];
 	let seen = 0;
 	for (const key of readKeys(join(directory, 'directory.sqlite'))) {
 		const isThere = await verifyKeyFile(staging, key);
@@ -122,13 +122,15 @@ async function writeKeys(staging: Staging, keys: RevisionKey[]): Promise<number>
 async function verifyKeyFile({ host, roots, reader }: Staging, key: RevisionKey): Promise<boolean> {
 	const path = keyFile(roots, key);
 	const parent = await host.files.stat(join(roots.dkim, key.domain));
-	if (parent !== undefined && parent.kind !== 'directory') throw keyProblem(roots, key, 'its directory is a link or a file');
+	if (parent !== undefined && parent.kind !== 'directory')
+		throw keyProblem(roots, key, 'its directory is a link or a file');
 	const state = await host.files.stat(path);
 	if (state === undefined) return false;
 	if (state.kind !== 'file') throw keyProblem(roots, key, 'it is not a regular file');
 	if ((state.mode & 0o077) !== 0) throw keyProblem(roots, key, `others can read it; run: chmod 600 ${path}`);
 	if (!isOwnedBy(state, reader)) throw keyProblem(roots, key, `kumod does not own it; run: chown kumod:kumod ${path}`);
-	if ((await host.files.hashOf(path)) !== key.hash) throw keyProblem(roots, key, 'it holds another key than the panel made');
+	if ((await host.files.hashOf(path)) !== key.hash)
+		throw keyProblem(roots, key, 'it holds another key than the panel made');
 	return true;
 }
 

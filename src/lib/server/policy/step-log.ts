@@ -27,7 +27,8 @@ export function createStepLog(clock: () => number, changed: (steps: ApplyStep[])
 				Object.assign(step, { status, output: output.slice(0, maxOutput) });
 				return value;
 			} catch (error) {
-				const output = error instanceof UserError ? error.message : 'Something went wrong inside the panel; its log says what.';
+				const output =
+					error instanceof UserError ? error.message : 'Something went wrong inside the panel; its log says what.';
 				Object.assign(step, { status: 'failed', output });
 				throw error;
 			} finally {

@@ -9,7 +9,12 @@ import type { Live } from './live.ts';
 /** Where the two lines of a revision wait until they are validated. */
 export const stagedInit = (roots: PolicyRoots, number: number) => `${roots.init}.staged-${number}`;
 
-export async function writeStagedInit(host: Host, roots: PolicyRoots, revision: string, number: number): Promise<string> {
+export async function writeStagedInit(
+	host: Host,
+	roots: PolicyRoots,
+	revision: string,
+	number: number
+): Promise<string> {
 	const path = stagedInit(roots, number);
 	await host.files.replaceFile(path, initLines(roots, revision), policyAccess(host).file);
 	return path;

@@ -22,7 +22,8 @@ export async function validatePolicy(
 	if (kumodBin === undefined) {
 		return {
 			status: 'skipped',
-			output: 'KumoMTA is not installed here (no kumod was found), so it has not judged this policy. Only the panel’s own checks were made.'
+			output:
+				'KumoMTA is not installed here (no kumod was found), so it has not judged this policy. Only the panel’s own checks were made.'
 		};
 	}
 	const asKumod = policyAccess(host).kumod === undefined ? [] : ['--user', 'kumod'];
@@ -49,7 +50,8 @@ const sentence = ({ file, line }: Position) => `At ${file} line ${line}.`;
  */
 export function positions({ stdout, stderr }: Pick<RunResult, 'stdout' | 'stderr'>): Position[] {
 	const found = new Map<string, Position>();
-	const pattern = /(?:\[string "([^"\n]{1,80})"\]|([A-Za-z0-9._/-]{1,80}\.(?:lua|toml)|\.\.\.[A-Za-z0-9._/-]{1,80})):(\d{1,7}):/g;
+	const pattern =
+		/(?:\[string "([^"\n]{1,80})"\]|([A-Za-z0-9._/-]{1,80}\.(?:lua|toml)|\.\.\.[A-Za-z0-9._/-]{1,80})):(\d{1,7}):/g;
 	for (const [, chunk, path, line] of `${stderr}\n${stdout}`.matchAll(pattern)) {
 		const file = basename((chunk ?? path ?? '').replace(/\.\.\.$/, ''));
 		found.set(`${file}:${line}`, { file, line: Number(line) });
