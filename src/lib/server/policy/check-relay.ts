@@ -10,6 +10,9 @@ interface Network {
 	end: bigint;
 }
 
+/** Where IPv6 holds IPv4 (RFC 4291 2.5.5.2): on a `::` listener every IPv4 client comes from here. */
+const mapped = { start: 0xffff_0000_0000n, end: 0xffff_ffff_ffffn };
+
 /** Not reachable from outside: RFC 1918, 6598, 3927, 4193, 4291 and loopback. */
 const inside = [
 	'10.0.0.0/8',
@@ -56,7 +59,10 @@ export function checkRelayHosts({ relayHosts, relayHostsOverride }: PolicySettin
 
 function tooWide(network: Network): string | undefined {
 	const widest = network.bits === 32 ? 8 : 32;
-	if (network.prefix < widest) return `is wider than /${widest}`;
+	if (network.prefix < widest)
+		return network.text.includes(':') && network.bits === 32
+			? 'holds IPv4 networks wider than /8'
+			: `is wider than /${widest}`;
 	if (network.bits === 32 && network.prefix < 16 && !isInside(network)) return 'is a public network wider than /16';
 	return undefined;
 }
@@ -92,7 +98,10 @@ function networkOf(text: string): Network {
 	const prefix = Number(length);
 	const size = 1n << BigInt(bits - prefix);
 	const start = (numberOf(address) / size) * size;
-	return { text, bits, prefix, start, end: start + size - 1n };
+	const end = start + size - 1n;
+	if (bits === 32 || end < mapped.start || start > mapped.end) return { text, bits, prefix, start, end };
+	if (prefix < 96) return { text, bits: 32, prefix: 0, start: 0n, end: 0xffff_ffffn };
+	return { text, bits: 32, prefix: prefix - 96, start: start - mapped.start, end: end - mapped.start };
 }
 
 /** An address as one number. @param address valid, as zod's ipv4 and ipv6 know it. */
