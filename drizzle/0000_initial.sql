@@ -245,6 +245,7 @@ CREATE UNIQUE INDEX `senders_id_unique` ON `senders` (`id`);--> statement-breakp
 CREATE UNIQUE INDEX `senders_address_unique` ON `senders` (`address`);--> statement-breakpoint
 CREATE UNIQUE INDEX `senders_tenant_unique` ON `senders` (`tenant`);--> statement-breakpoint
 CREATE INDEX `senders_domain` ON `senders` (`domain_id`,`address`);--> statement-breakpoint
+CREATE INDEX `senders_domain_created` ON `senders` (`domain_id`,`created_at`,`seq`);--> statement-breakpoint
 CREATE INDEX `senders_pool` ON `senders` (`pool_id`);--> statement-breakpoint
 CREATE INDEX `senders_created` ON `senders` (`created_at`,`seq`);--> statement-breakpoint
 CREATE TABLE `settings` (

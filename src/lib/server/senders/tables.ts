@@ -39,6 +39,7 @@ export const senders = sqliteTable(
 	},
 	(table) => [
 		index('senders_domain').on(table.domainId, table.address),
+		index('senders_domain_created').on(table.domainId, table.createdAt, table.seq),
 		index('senders_pool').on(table.poolId),
 		index('senders_created').on(table.createdAt, table.seq),
 		check('senders_from_policy', sql`${table.fromPolicy} in ('address', 'domain')`),
