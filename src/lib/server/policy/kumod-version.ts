@@ -1,4 +1,5 @@
 import type { Host } from '../host/host.ts';
+import { errnoOf } from '../host/file-errors.ts';
 import { UserError } from '../core/errors.ts';
 
 export const oldestKumod = '2026.03.04';
@@ -8,8 +9,7 @@ export const oldestKumod = '2026.03.04';
  * @throws UserError kumomta-too-old when it is older than the program needs; kumomta-unknown-version when it says nothing.
  */
 export async function checkKumodVersion(host: Host, kumodBin: string): Promise<string> {
-	const result = await host.run(kumodBin, ['--version'], { timeoutMs: 10_000, maxBytes: 4096 });
-	const version = releaseIn(result.stdout);
+	const version = releaseIn(await versionText(host, kumodBin));
 	if (version === undefined) {
 		throw new UserError(
 			'PRECONDITION_FAILED',
@@ -23,6 +23,20 @@ export async function checkKumodVersion(host: Host, kumodBin: string): Promise<s
 		`KumoMTA ${version} is installed, but the policy needs ${oldestKumod} or newer. Nothing was changed. Update KumoMTA and apply again.`,
 		{ reason: 'kumomta-too-old' }
 	);
+}
+
+async function versionText(host: Host, kumodBin: string): Promise<string> {
+	try {
+		return (await host.run(kumodBin, ['--version'], { timeoutMs: 10_000, maxBytes: 4096 })).stdout;
+	} catch (error) {
+		const code = errnoOf(error);
+		if (code === undefined) throw error;
+		throw new UserError(
+			'PRECONDITION_FAILED',
+			`${kumodBin} cannot be run (${code}). Nothing was changed. Set KUMOD_BIN to KumoMTA’s program, or unset it where KumoMTA is not installed.`,
+			{ reason: 'kumod-not-runnable' }
+		);
+	}
 }
 
 /** Releases are dates with a commit: they order as text. */

@@ -1,4 +1,4 @@
-import { chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openTestApp, temporaryDirectory, testClock } from '../../../../tests/support/app.ts';
@@ -150,6 +150,13 @@ describe('an apply with KumoMTA', () => {
 		const reason = version === 'no version' ? 'kumomta-unknown-version' : 'kumomta-too-old';
 		expect(await refusalOf(apply(app))).toMatchObject({ code: 'PRECONDITION_FAILED', reason });
 		expect(await getStatus(app, { waitMs: 10_000 })).toMatchObject({ liveRevision: 1, dirty: true });
+	});
+
+	it('refuses a kumod that cannot be run', async () => {
+		const { app, bin } = await nodeWithKumomta();
+		chmodSync(bin.bin, 0o644);
+		await edit(app, pauseOne);
+		expect(await refusalOf(apply(app))).toMatchObject({ code: 'PRECONDITION_FAILED', reason: 'kumod-not-runnable' });
 	});
 
 	it.each<[string, (node: Awaited<ReturnType<typeof nodeWithKumomta>>) => void | Promise<void>, string, string]>([

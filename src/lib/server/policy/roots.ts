@@ -71,11 +71,22 @@ export function policyAccess(host: Host): PolicyAccess {
  */
 export async function prepareRoots(host: Host, roots: PolicyRoots): Promise<void> {
 	assertNoLinks(roots);
+	assertPlainPath(roots.root);
 	const { directory } = policyAccess(host);
 	for (const path of [roots.root, roots.etc]) {
 		if ((await host.files.stat(path)) === undefined) await host.files.makeDirectory(path, { mode: 0o755 });
 	}
 	for (const path of [roots.policy, roots.revisions, roots.dkim]) await host.files.makeDirectory(path, directory);
+}
+
+/** The root stands in Lua, TOML and KumoMTA's own settings: a path that would need quoting there is refused. */
+function assertPlainPath(root: string): void {
+	if (/^\/[A-Za-z0-9._/-]*$/.test(root)) return;
+	throw new UserError(
+		'PRECONDITION_FAILED',
+		'The path of KUMOMTA_ROOT holds characters beside letters, digits and ._/-. Nothing was written. Choose another directory.',
+		{ reason: 'unusable-root' }
+	);
 }
 
 export function assertNoLinks(roots: PolicyRoots): void {
