@@ -1,23 +1,27 @@
 import type { App } from './app.ts';
 import { finishAudit, startAudit } from './audit/service.ts';
-import { clientNetwork, countAttempt } from './auth/limits.ts';
+import { isFlood } from './auth/flood.ts';
+import { clientNetwork } from './auth/limits.ts';
 import { findCaller } from './auth/sessions.ts';
 import { UserError } from './core/errors.ts';
 import type { Caller, Gate } from './core/trpc.ts';
 
-const deniedRowsPerAddress = 30;
+/** Audit rows of strangers, per network in a quarter of an hour; more than all limits of login and setup together. */
+const rowsPerAddress = { denied: 30, open: 60 };
 
 /** Joins the procedure builders with the features that keep sessions and the audit log. */
 export function createGate(app: App): Gate {
 	return {
 		findCaller: (token) => findCaller(app, token),
-		startAudit: (entry) => startAudit(app, entry),
+		startAudit: async (entry) => {
+			const isOpen = entry.caller.actor === 'anonymous';
+			if (isOpen && isFlood(app, `open ${clientNetwork(entry.address)}`, rowsPerAddress.open)) return null;
+			return startAudit(app, entry);
+		},
+		startAuditAlways: (entry) => startAudit(app, entry),
 		finishAudit: (id, end) => finishAudit(app, id, end),
 		async auditDenied(entry) {
-			const counted = await countAttempt(app, `denied ${clientNetwork(entry.address)}`, deniedRowsPerAddress).catch(
-				() => null
-			);
-			if (counted === null) return;
+			if (isFlood(app, `denied ${clientNetwork(entry.address)}`, rowsPerAddress.denied)) return;
 			const id = await startAudit(app, entry);
 			await finishAudit(app, id, { outcome: entry.outcome, reason: entry.reason, target: entry.target });
 		}

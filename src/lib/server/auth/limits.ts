@@ -2,6 +2,7 @@ import { eq, lt, sql } from 'drizzle-orm';
 import { isIPv6 } from 'node:net';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
+import { knownRefusal, rememberRefusal } from './flood.ts';
 import { attempts } from './tables.ts';
 
 const windowMs = 15 * 60_000;
@@ -36,6 +37,8 @@ export function clientNetwork(address: string | null): string {
  */
 export async function countAttempt(app: App, key: string, limit: number): Promise<number> {
 	const now = app.clock();
+	const refusedUntil = knownRefusal(app, key);
+	if (refusedUntil !== undefined) throw tooManyTries(refusedUntil - now);
 	const expired = sql`${attempts.windowEndsAt} <= ${now}`;
 	const [row] = await app.db
 		.insert(attempts)
@@ -50,14 +53,18 @@ export async function countAttempt(app: App, key: string, limit: number): Promis
 		.returning();
 	if (row === undefined) throw new Error('The attempt was not counted.');
 	if (row.count > limit) {
-		const retryAfterMs = row.windowEndsAt - now;
-		throw new UserError(
-			'TOO_MANY_REQUESTS',
-			`Too many tries. Wait ${Math.ceil(retryAfterMs / 60_000)} minutes and try again.`,
-			{ reason: 'too-many-tries', retryAfterMs }
-		);
+		rememberRefusal(app, key, row.windowEndsAt);
+		throw tooManyTries(row.windowEndsAt - now);
 	}
 	return row.count;
+}
+
+function tooManyTries(retryAfterMs: number): UserError {
+	return new UserError(
+		'TOO_MANY_REQUESTS',
+		`Too many tries. Wait ${Math.ceil(retryAfterMs / 60_000)} minutes and try again.`,
+		{ reason: 'too-many-tries', retryAfterMs }
+	);
 }
 
 export async function forgiveAttempts(app: App, key: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { DbOrTransaction } from '../core/database.ts';
 import { UserError, withConstraint } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Caller, Context } from '../core/trpc.ts';
+import { forgetRefusals } from './flood.ts';
 import { clientNetwork, countAttempt, failureLimits, forgiveAttempts, returnAttempt, slowdownMs } from './limits.ts';
 import { assertStrongPassword, hashPassword, verifyPassword } from './password.ts';
 import { createSession, endSessions, forgetCallers } from './sessions.ts';
@@ -182,6 +183,7 @@ async function storePassword(app: App, { userId, passwordHash, keepSessionId, se
 }
 
 async function forgiveFailures(app: App, email: string): Promise<void> {
+	forgetRefusals(app);
 	await app.db.run(
 		sql`delete from attempts where key = ${`login-everywhere ${email}`} or (key like 'login %' and substr(key, -${email.length + 1}) = ${` ${email}`})`
 	);

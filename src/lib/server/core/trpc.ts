@@ -26,7 +26,10 @@ export interface AuditStart {
 export interface Gate {
 	/** The session a bearer token belongs to, or null: unknown, expired and revoked are the same. */
 	findCaller(token: string): Promise<Caller | null>;
-	startAudit(entry: AuditStart): Promise<number>;
+	/** Null: a stranger's call that is not written down, because a flood of them from there already is. */
+	startAudit(entry: AuditStart): Promise<number | null>;
+	/** Writes down, after all, what a stranger brought about. */
+	startAuditAlways(entry: AuditStart): Promise<number>;
 	finishAudit(
 		id: number,
 		end: { outcome: string; reason: string | null; target: string | null; caller?: Caller | undefined }
@@ -72,8 +75,7 @@ export const router = t.router;
 
 function publicMessage(error: TRPCError, requestId: string | undefined): string {
 	if (error.cause instanceof UserError) return error.message;
-	if (error.cause instanceof z.ZodError)
-		return 'Some fields are not right. Nothing was saved. Correct them and try again.';
+	if (isBadInput(error)) return 'Some fields are not right. Nothing was saved. Correct them and try again.';
 	if (error.code === 'NOT_FOUND') return 'There is no such procedure.';
 	if (error.code === 'METHOD_NOT_SUPPORTED' || error.code === 'PARSE_ERROR')
 		return 'The request is not a tRPC call this server understands.';
@@ -88,14 +90,19 @@ function detail(error: TRPCError): {
 	retryAfterMs?: number;
 	problems?: unknown[];
 } {
-	if (error.cause instanceof z.ZodError) return { fieldErrors: fieldErrorsOf(error.cause) };
+	if (isBadInput(error)) return { fieldErrors: fieldErrorsOf(error.cause) };
 	if (!(error.cause instanceof UserError)) return {};
 	const { reason, retryAfterMs, problems } = error.cause.detail;
 	return { reason, fieldErrors: error.cause.fieldErrors, retryAfterMs, problems };
 }
 
+/** Only what the caller sent is the caller's to correct: an answer or a stored row that does not parse is a bug here. */
+function isBadInput(error: TRPCError): error is TRPCError & { cause: z.ZodError } {
+	return error.code === 'BAD_REQUEST' && error.cause instanceof z.ZodError;
+}
+
 function fieldErrorsOf(error: z.ZodError): Record<string, string[]> {
-	const fields: Record<string, string[]> = {};
+	const fields = Object.create(null) as Record<string, string[]>;
 	for (const issue of error.issues) (fields[issue.path.join('.')] ??= []).push(issue.message);
 	return fields;
 }
@@ -126,15 +133,7 @@ const signedIn = t.middleware(async ({ ctx, path, type, next }) => {
 	if (ctx.local !== null) return next({ ctx: { ...ctx, caller: ctx.local } });
 	const caller = ctx.token === null ? null : await ctx.gate.findCaller(ctx.token);
 	if (caller === null) {
-		if (type === 'mutation') {
-			await ctx.gate.auditDenied({
-				...whence(ctx, nobody, path),
-				target: null,
-				outcome: 'UNAUTHORIZED',
-				reason: 'not-signed-in',
-				input: null
-			});
-		}
+		if (type === 'mutation') await turnedAway(ctx, nobody, path, { outcome: 'UNAUTHORIZED', reason: 'not-signed-in' });
 		throw unauthorized();
 	}
 	const retryAfterMs = ctx.app.budget.spend(
@@ -142,6 +141,8 @@ const signedIn = t.middleware(async ({ ctx, path, type, next }) => {
 		type === 'mutation' ? 'mutation' : 'query'
 	);
 	if (retryAfterMs > 0) {
+		if (type === 'mutation')
+			await turnedAway(ctx, caller, path, { outcome: 'TOO_MANY_REQUESTS', reason: 'budget-spent' });
 		throw new UserError(
 			'TOO_MANY_REQUESTS',
 			'This session called more often than its budget allows. Nothing was changed. Wait a moment and try again.',
@@ -153,6 +154,15 @@ const signedIn = t.middleware(async ({ ctx, path, type, next }) => {
 	}
 	return next({ ctx: { ...ctx, caller } });
 });
+
+function turnedAway(
+	ctx: Context,
+	caller: Caller,
+	action: string,
+	{ outcome, reason }: { outcome: string; reason: string }
+): Promise<void> {
+	return ctx.gate.auditDenied({ ...whence(ctx, caller, action), target: null, outcome, reason, input: null });
+}
 
 const anybody = t.middleware(({ ctx, next }) => next({ ctx: { ...ctx, caller: ctx.local ?? nobody } }));
 
@@ -175,22 +185,17 @@ function audited(schema: z.ZodType) {
 						...new Set(parsed.error.issues.map(({ path: field }) => field.join('.').slice(0, 200)))
 					].slice(0, 20)
 				};
-		const entry = await ctx.gate.startAudit({
-			...whence(ctx, caller, path),
-			target: idIn(input),
-			outcome: 'started',
-			reason: null,
-			input
-		});
+		const start = { ...whence(ctx, caller, path), target: idIn(input), outcome: 'started', reason: null, input };
+		const entry = await ctx.gate.startAudit(start);
 		const result = await next();
 		if (result.ok)
-			await ctx.gate.finishAudit(entry, {
+			await ctx.gate.finishAudit(entry ?? (await ctx.gate.startAuditAlways(start)), {
 				outcome: 'ok',
 				reason: null,
 				target: idIn(result.data) ?? idIn(input),
 				caller: callerIn(result.data)
 			});
-		else {
+		else if (entry !== null) {
 			const cause = result.error.cause;
 			const outcome = cause instanceof UserError ? cause.code : result.error.code;
 			await ctx.gate.finishAudit(entry, {
