@@ -58,7 +58,9 @@ export function listChanges(
 	try {
 		const items: Change[] = [];
 		let last: [Section, string] = [first, after];
+		const isSameData = manifests.was?.directoryHash === manifests.now.directoryHash;
 		for (const section of sections.slice(sections.indexOf(first))) {
+			if (isSameData && section !== 'node') break;
 			const start = section === first ? after : '';
 			const rest = limit + 1 - items.length;
 			const found =
