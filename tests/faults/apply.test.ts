@@ -16,8 +16,9 @@ import type { Subject } from '../support/apply-faults.ts';
 const runs = Number(process.env.FAULT_RUNS ?? 1000);
 const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 const codes = ['ENOSPC', 'EACCES', 'EIO', 'EROFS'] as const;
-/** A killed process costs a second, a failing call a tenth. */
-const killedShare = 0.25;
+/** A killed process costs seconds, a failing call a tenth of one. */
+const killedShare = 0.1;
+const timeoutMs = Math.max(600_000, runs * 5000);
 
 /** Mulberry32: small, and the same everywhere for the same seed. */
 function randomNumbers(from: number): () => number {
@@ -57,7 +58,7 @@ async function applyFailing(deadly: number, code: string, isLasting: boolean): P
 	}
 }
 
-describe('an apply that is broken off anywhere', () => {
+describe('an apply that is broken off anywhere', { timeout: timeoutMs }, () => {
 	it('leaves one complete revision live, true records and a free lock, every time', async () => {
 		const random = randomNumbers(seed);
 		const between = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
@@ -86,6 +87,7 @@ describe('an apply that is broken off anywhere', () => {
 				await expectLeftoversGo(subject, now);
 				seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
 				live = await expectNextApply(subject);
+				if (run % 100 === 0) console.log(`faults: ${run} runs done`);
 			} catch (error) {
 				throw new Error(where, { cause: error });
 			}
