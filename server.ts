@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { clientAddress } from './src/lib/server/core/client-address.ts';
 import { readEnv } from './src/lib/server/core/env.ts';
 import type { Env } from './src/lib/server/core/env.ts';
 
 /**
  * The process: adapter-node's handler wrapped in headers, request ids and a graceful end. The app itself opens in
- * src/hooks.server.ts; of lib/server only the environment reader is used here, since a second copy of the rest would
+ * src/hooks.server.ts; of lib/server only pure readers are used here, since a second copy of the rest would
  * not know the first one's classes.
  */
 
@@ -22,7 +23,13 @@ async function main(): Promise<void> {
 	Object.assign(process.env, { NODE_ENV: 'production', ORIGIN: env.origin, BODY_SIZE_LIMIT: String(bodyLimit) });
 	const entry = new URL('./handler.js', import.meta.url).href;
 	const { handler } = (await import(/* @vite-ignore */ entry)) as { handler: Handler };
-	const server = createServer((request, response) => serve(env, handler, request, response));
+	// Node's own refusals (no Host, an unknown Expect) would leave without the headers.
+	const server = createServer({ requireHostHeader: false }, (request, response) =>
+		serve(env, handler, request, response)
+	);
+	server.on('checkExpectation', (request, response) =>
+		serve(env, (_, answer) => answer.writeHead(417).end(), request, response)
+	);
 	server.on('clientError', refuse);
 	server.headersTimeout = 20_000;
 	server.requestTimeout = 60_000;
@@ -37,7 +44,8 @@ async function main(): Promise<void> {
 
 function serve(env: Env, handler: Handler, request: TaggedRequest, response: ServerResponse): void {
 	request.requestId = randomUUID();
-	request.clientAddress = clientAddress(env, request);
+	const peer = request.socket.remoteAddress ?? 'unknown';
+	request.clientAddress = clientAddress(env.trustedProxies, peer, request.headers['x-forwarded-for']?.toString());
 	for (const [name, value] of Object.entries(headers(env))) response.setHeader(name, value);
 	response.setHeader('X-Request-Id', request.requestId);
 	response.once('close', () => closing && listening?.closeIdleConnections());
@@ -58,22 +66,6 @@ function headers(env: Env): Record<string, string> {
 		...(env.origin.startsWith('https:') && { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' })
 	};
 }
-
-/**
- * The address that limits and the audit log use. X-Forwarded-For is believed only from a trusted proxy, and only its
- * last entry that is not itself a trusted proxy: everything before it was written by the client.
- */
-function clientAddress(env: Env, request: IncomingMessage): string {
-	const peer = plain(request.socket.remoteAddress ?? 'unknown');
-	const forwarded = request.headers['x-forwarded-for'];
-	if (!env.trustedProxies.includes(peer) || forwarded === undefined) return peer;
-	const hops = String(forwarded)
-		.split(',')
-		.map((hop) => plain(hop.trim()));
-	return hops.findLast((hop) => !env.trustedProxies.includes(hop) && /^[0-9a-f.:]{2,45}$/i.test(hop)) ?? peer;
-}
-
-const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
 /** The parser's own refusals never reach the handler; they carry the headers all the same. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -125,6 +125,8 @@ export const handle = sequence(nothingEscapes, trpcGuard, trpc);
 
 export const handleError: HandleServerError = ({ error, event, status }) => {
 	if (status === 404) return { message: 'There is no such page.' };
+	// A stranger's nonsense is no error of ours, and must not fill the log.
+	if (status < 500) return { message: 'The server does not understand this request. Nothing was changed.' };
 	app.log.error('page failed', { path: event.url.pathname.slice(0, 200), requestId: requestIdOf(event), error });
 	return { message: `Something went wrong on the server. Look for request ${requestIdOf(event)} in the server's log.` };
 };

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { createBudget } from './core/budget.ts';
 import type { Budget } from './core/budget.ts';
 import { openDatabase } from './core/database.ts';
 import type { Database, Db } from './core/database.ts';
+import { EnvError } from './core/env.ts';
 import type { Env } from './core/env.ts';
 import { openKeys } from './core/key-files.ts';
 import type { Keys } from './core/key-files.ts';
@@ -37,7 +38,7 @@ export async function openApp(
 	given: Partial<Pick<App, 'log' | 'clock' | 'host' | 'kumod'>> = {}
 ): Promise<App> {
 	process.umask(0o077);
-	mkdirSync(env.dataDir, { recursive: true, mode: 0o700 });
+	prepareDataDir(env.dataDir);
 	const log = given.log ?? createLog(env.logLevel);
 	const keys = openKeys(env.dataDir);
 	const database = await openDatabase(env.databaseUrl, env.databaseAuthToken);
@@ -61,4 +62,16 @@ export async function openApp(
 		kumod: given.kumod ?? createKumod(env.kumodApi),
 		close: () => database.close()
 	};
+}
+
+/** Nobody else looks in (0700), also when the directory was there before the panel. */
+function prepareDataDir(path: string): void {
+	mkdirSync(path, { recursive: true, mode: 0o700 });
+	const { mode } = statSync(path);
+	if ((mode & 0o077) === 0) return;
+	if ((mode & 0o1000) !== 0)
+		throw new EnvError(
+			'The environment variable DATA_DIR is not usable: it names a directory that everybody shares. Nothing was started. Name one that belongs to the panel alone.'
+		);
+	chmodSync(path, 0o700);
 }

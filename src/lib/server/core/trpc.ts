@@ -77,7 +77,7 @@ function publicMessage(error: TRPCError, requestId: string | undefined): string 
 	if (error.cause instanceof UserError) return error.message;
 	if (isBadInput(error)) return 'Some fields are not right. Nothing was saved. Correct them and try again.';
 	if (error.code === 'NOT_FOUND') return 'There is no such procedure.';
-	if (error.code === 'METHOD_NOT_SUPPORTED' || error.code === 'PARSE_ERROR')
+	if (['METHOD_NOT_SUPPORTED', 'PARSE_ERROR', 'BAD_REQUEST'].includes(error.code))
 		return 'The request is not a tRPC call this server understands.';
 	if (error.code === 'PAYLOAD_TOO_LARGE') return 'The request is larger than 512 KB. Send it in parts.';
 	return `Something went wrong on the server. Look for request ${requestId ?? 'none'} in the server's log.`;
