@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,6 +13,11 @@ const stampFile = join(root, 'node_modules/.installed');
  */
 export function ensureInstalled() {
 	const stamp = hashOf(['package.json', 'package-lock.json']);
+	if (existsSync(join(root, 'node_modules')) && lstatSync(join(root, 'node_modules')).isSymbolicLink()) {
+		fail(
+			'node_modules is a link: installing through it would empty another folder. Nothing was changed. Remove the link.'
+		);
+	}
 	if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
 		process.stdout.write('Installing packages (a minute or so, once) …\n');
 		const args = [

@@ -18,7 +18,11 @@ const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 test('a program goes from nothing to a live revision', async () => {
 	const visitor = createClient(server.url);
 	expect(await visitor.auth.status.query()).toEqual({ setupRequired: true });
-	const { token } = await visitor.auth.register.mutate({ email: 'ops@example.net', password: 'a long and quiet sentence', setupCode: server.setupCode() });
+	const { token } = await visitor.auth.register.mutate({
+		email: 'ops@example.net',
+		password: 'a long and quiet sentence',
+		setupCode: server.setupCode()
+	});
 	const client = createClient(server.url, token);
 
 	await client.settings.update.mutate({ hostname: 'mta1.example.net' });
@@ -32,9 +36,15 @@ test('a program goes from nothing to a live revision', async () => {
 	expect(key).toMatchObject({ state: 'pending', selector: 'k1' });
 	await client.dkim.activate.mutate({ id: key.id });
 	const { records } = await client.domains.dns.query({ id: domain.id });
-	expect(records.map(({ name }) => name)).toEqual(expect.arrayContaining(['k1._domainkey.news.example', '_dmarc.news.example', 'bounce.news.example', 'news.example']));
+	expect(records.map(({ name }) => name)).toEqual(
+		expect.arrayContaining(['k1._domainkey.news.example', '_dmarc.news.example', 'bounce.news.example', 'news.example'])
+	);
 	const sender = await client.senders.create.mutate({ domainId: domain.id, localPart: 'letter', poolId: pool.id });
-	expect(sender).toMatchObject({ address: 'letter@news.example', tenant: 'letter.news.example', credential: { isSet: true, generated: true } });
+	expect(sender).toMatchObject({
+		address: 'letter@news.example',
+		tenant: 'letter.news.example',
+		credential: { isSet: true, generated: true }
+	});
 	expect(sender.password).toMatch(/^[A-Za-z0-9_-]{32}$/);
 	expect(JSON.stringify(await client.senders.get.query({ id: sender.id }))).not.toContain(sender.password);
 
@@ -50,7 +60,9 @@ test('a program goes from nothing to a live revision', async () => {
 	const changes = await client.policy.changes.query({});
 	expect(changes.items.map(({ text }) => text).join('\n')).toContain('letter@news.example');
 
-	await expect(client.policy.apply.mutate({ expectedHash: 'f'.repeat(64) })).rejects.toMatchObject({ data: { code: 'CONFLICT', reason: 'pending-moved' } });
+	await expect(client.policy.apply.mutate({ expectedHash: 'f'.repeat(64) })).rejects.toMatchObject({
+		data: { code: 'CONFLICT', reason: 'pending-moved' }
+	});
 	const applied = await client.policy.apply.mutate({ expectedHash: preview.hash, reason: 'first' });
 	expect(applied).toMatchObject({ revision: 1, outcome: 'applied' });
 	const validate = applied.steps.find(({ name }) => name === 'validate');
@@ -62,7 +74,9 @@ test('a program goes from nothing to a live revision', async () => {
 	expect(again.outcome).toBe('unchanged');
 
 	const audit = await client.audit.list.query({});
-	expect(audit.items.map(({ action }) => action)).toEqual(expect.arrayContaining(['policy.apply', 'senders.create', 'auth.register']));
+	expect(audit.items.map(({ action }) => action)).toEqual(
+		expect.arrayContaining(['policy.apply', 'senders.create', 'auth.register'])
+	);
 	expect(JSON.stringify(audit)).not.toContain(sender.password);
 	expect(server.output()).not.toContain(sender.password);
 });
@@ -76,9 +90,12 @@ test('the files of the revision lie under the root with their modes', () => {
 	expect(lines.join('\n')).toContain(join(policy, 'revisions', directory));
 	expect(lines.join('\n')).not.toContain('news.example');
 	const files = readdirSync(join(policy, 'revisions', directory)).sort();
-	expect(files).toEqual(expect.arrayContaining(['directory.sqlite', 'manifest.json', 'node.toml', 'program.lua', 'shaping.toml']));
+	expect(files).toEqual(
+		expect.arrayContaining(['directory.sqlite', 'manifest.json', 'node.toml', 'program.lua', 'shaping.toml'])
+	);
 	for (const file of files) expect(modeOf(join(policy, 'revisions', directory, file)), file).toBe('640');
-	for (const path of [policy, join(policy, 'revisions'), join(policy, 'revisions', directory)]) expect(modeOf(path), path).toBe('750');
+	for (const path of [policy, join(policy, 'revisions'), join(policy, 'revisions', directory)])
+		expect(modeOf(path), path).toBe('750');
 	const key = join(server.kumomtaRoot, 'etc/dkim/news.example/k1.key');
 	expect(lstatSync(key).isFile()).toBe(true);
 	expect(modeOf(key)).toBe('600');

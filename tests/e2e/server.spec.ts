@@ -42,8 +42,24 @@ test('every kind of answer carries the security headers', async () => {
 		['health', 200, fetch(`${server.url}/healthz`)],
 		['path that does not decode', 400, fetch(`${server.url}/%E0%A4%A`)],
 		['HEAD on the API', 405, fetch(`${server.url}/trpc/auth.status`, { method: 'HEAD' })],
-		['body too large', 413, fetch(`${server.url}/trpc/auth.login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: 'x'.repeat(600 * 1024) })],
-		['body too large on a path that does not decode', 400, fetch(`${server.url}/trpc/%E0%A4%A`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: 'x'.repeat(600 * 1024) })]
+		[
+			'body too large',
+			413,
+			fetch(`${server.url}/trpc/auth.login`, {
+				method: 'POST',
+				headers: { 'content-type': 'application/json' },
+				body: 'x'.repeat(600 * 1024)
+			})
+		],
+		[
+			'body too large on a path that does not decode',
+			400,
+			fetch(`${server.url}/trpc/%E0%A4%A`, {
+				method: 'POST',
+				headers: { 'content-type': 'application/json' },
+				body: 'x'.repeat(600 * 1024)
+			})
+		]
 	];
 	for (const [kind, status, answer] of answers) {
 		const { headers, status: got } = await answer;
@@ -62,14 +78,24 @@ test('the parser’s own refusal carries them too', async () => {
 		socket.on('close', () => resolve(text));
 	});
 	expect(answer).toMatch(/^HTTP\/1\.1 400/);
-	for (const [name, value] of Object.entries(promisedHeaders)) expect(answer.toLowerCase()).toContain(`${name}: ${value.toLowerCase()}`);
+	for (const [name, value] of Object.entries(promisedHeaders))
+		expect(answer.toLowerCase()).toContain(`${name}: ${value.toLowerCase()}`);
 });
 
 test('answers of the API are never stored and never show the inside', async () => {
-	const answer = await fetch(`${server.url}/trpc/settings.update`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"hostname":"a.example"}' });
+	const answer = await fetch(`${server.url}/trpc/settings.update`, {
+		method: 'POST',
+		headers: { 'content-type': 'application/json' },
+		body: '{"hostname":"a.example"}'
+	});
 	expect(answer.headers.get('cache-control')).toBe('no-store');
 	const body = (await answer.json()) as { error: { message: string; data: Record<string, unknown> } };
-	expect(body.error.data).toEqual({ code: 'UNAUTHORIZED', httpStatus: 401, reason: 'not-signed-in', requestId: answer.headers.get('x-request-id') });
+	expect(body.error.data).toEqual({
+		code: 'UNAUTHORIZED',
+		httpStatus: 401,
+		reason: 'not-signed-in',
+		requestId: answer.headers.get('x-request-id')
+	});
 	expect(JSON.stringify(body)).not.toMatch(/stack|node_modules|\/src\//);
 });
 
@@ -92,13 +118,18 @@ test('a batch counts each of its calls, and a large one is refused', async () =>
 
 test('files of the data directory are closed to others', () => {
 	expect(statSync(server.dataDir).mode & 0o777).toBe(0o700);
-	for (const file of ['panel.db', 'secret.key', 'applier.key', 'setup-code']) expect(statSync(join(server.dataDir, file)).mode & 0o777, file).toBe(0o600);
+	for (const file of ['panel.db', 'secret.key', 'applier.key', 'setup-code'])
+		expect(statSync(join(server.dataDir, file)).mode & 0o777, file).toBe(0o600);
 });
 
 test('a forwarded address is believed only from a trusted proxy', async () => {
 	const proxied = await startBuiltServer({ TRUSTED_PROXY: '127.0.0.1' });
 	const login = (url: string, forwarded: string) =>
-		fetch(`${url}/trpc/auth.login`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-forwarded-for': forwarded }, body: JSON.stringify({ email: 'a@example.net', password: 'x' }) });
+		fetch(`${url}/trpc/auth.login`, {
+			method: 'POST',
+			headers: { 'content-type': 'application/json', 'x-forwarded-for': forwarded },
+			body: JSON.stringify({ email: 'a@example.net', password: 'x' })
+		});
 	for (let tries = 0; tries < 7; tries += 1) await login(proxied.url, `198.51.100.1, 203.0.113.${tries}`);
 	expect((await login(proxied.url, '203.0.113.200')).status).toBe(401);
 	for (let tries = 0; tries < 6; tries += 1) await login(proxied.url, `198.51.100.${tries}, 203.0.113.77`);
@@ -109,7 +140,11 @@ test('a forwarded address is believed only from a trusted proxy', async () => {
 test('ends gracefully on SIGTERM and starts again with what it knew', async () => {
 	const own = await startBuiltServer();
 	const client = createClient(own.url);
-	const { token } = await client.auth.register.mutate({ email: 'ops@example.net', password: 'a long and quiet sentence', setupCode: own.setupCode() });
+	const { token } = await client.auth.register.mutate({
+		email: 'ops@example.net',
+		password: 'a long and quiet sentence',
+		setupCode: own.setupCode()
+	});
 	expect(existsSync(join(own.dataDir, 'setup-code'))).toBe(false);
 	expect(await own.stop()).toBe(0);
 	await own.restart();
@@ -119,5 +154,7 @@ test('ends gracefully on SIGTERM and starts again with what it knew', async () =
 });
 
 test('a wrong variable stops the start with a sentence that names it', async () => {
-	await expect(startBuiltServer({ LOG_LEVEL: 'loud' })).rejects.toThrow(/The environment variable LOG_LEVEL is not usable: it must be debug, info, warn or error/);
+	await expect(startBuiltServer({ LOG_LEVEL: 'loud' })).rejects.toThrow(
+		/The environment variable LOG_LEVEL is not usable: it must be debug, info, warn or error/
+	);
 });
