@@ -149,7 +149,13 @@ local function methods_of(message)
 		if not HOST.is_readable(params.key) then
 			error('failed to read DKIM key ' .. params.key, 0)
 		end
-		table.insert(message.signatures, { domain = params.domain, selector = params.selector, key = params.key })
+		table.insert(message.signatures, {
+			domain = params.domain,
+			selector = params.selector,
+			key = params.key,
+			headers = params.headers,
+			over_sign = params.over_sign == true
+		})
 	end
 	return methods
 end

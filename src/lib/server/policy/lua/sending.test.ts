@@ -101,6 +101,10 @@ describe('an accepted message', () => {
 			's1.example.com',
 			's2.example.com'
 		]);
+		for (const { headers, over_sign } of message?.signatures ?? []) {
+			expect(headers).toEqual(expect.arrayContaining(['From', 'To', 'Subject', 'Date', 'Message-ID']));
+			expect(over_sign).toBe(true);
+		}
 		expect(message?.signatures[0]?.key).toMatch(/\/dkim\/example\.com\/s1\.key$/);
 	});
 

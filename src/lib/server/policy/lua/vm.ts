@@ -24,7 +24,8 @@ export type Argument =
 export interface MessageView {
 	id: string;
 	meta: Record<string, unknown>;
-	signatures: { domain: string; selector: string; key: string }[];
+	/** `over_sign`: a header added later breaks the signature. */
+	signatures: { domain: string; selector: string; key: string; headers: string[]; over_sign: boolean }[];
 	headers: Header[];
 	/** How often the sender's overall rate delayed it. */
 	delays: number;
