@@ -12,8 +12,16 @@ export const columns = [
 		is: '',
 		text: 'The part before the @, or the whole address. Without it the line is about the domain alone.'
 	},
-	{ name: 'pool', is: '', text: 'The name of a pool. Empty: the default pool of Settings; an existing sender keeps its own.' },
-	{ name: 'from_policy', is: '', text: 'address (default): From is its own address. domain: any address of the domain.' },
+	{
+		name: 'pool',
+		is: '',
+		text: 'The name of a pool. Empty: the default pool of Settings; an existing sender keeps its own.'
+	},
+	{
+		name: 'from_policy',
+		is: '',
+		text: 'address (default): From is its own address. domain: any address of the domain.'
+	},
 	{ name: 'limit', is: '', text: 'Like 1000/hour: per second, minute, hour or day.' },
 	{
 		name: 'password',

@@ -56,5 +56,7 @@ export async function readCsvFile(file: File): Promise<string> {
 	} catch {
 		// Said below.
 	}
-	throw new Error(`${file.name} is not a text file in UTF-8. Nothing was uploaded. Save it as CSV in UTF-8 and try again.`);
+	throw new Error(
+		`${file.name} is not a text file in UTF-8. Nothing was uploaded. Save it as CSV in UTF-8 and try again.`
+	);
 }

@@ -12,5 +12,9 @@ export const load: PageLoad = async ({ params: { id }, url, depends }) => {
 			const { code, message } = failure(problem);
 			error(code === 'NOT_FOUND' || code === 'BAD_REQUEST' ? 404 : 500, { message });
 		});
-	return { crumbs: [{ label: 'Import', href: '/imports' }, { label: 'Preview' }], preview, only };
+	return {
+		crumbs: [{ label: 'Import', href: '/imports' }, { label: preview.committed ? 'Result' : 'Preview' }],
+		preview,
+		only
+	};
 };
