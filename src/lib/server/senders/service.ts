@@ -1,4 +1,5 @@
 import { and, eq, getTableColumns, lt, sql } from 'drizzle-orm';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import { nextVersion } from '../core/columns.ts';
@@ -139,11 +140,20 @@ export async function removeSender(
 	});
 }
 
+/** Some ten milliseconds of the event loop each. */
+const removedAtOnce = 250;
+
 /** Removes every sender of a domain the same way; for the transaction that removes the domain. Answers how many. */
 export async function removeSendersOfDomain(tx: DbOrTransaction, domainId: string, now: number): Promise<number> {
-	await buryWhere(tx, sql`senders.domain_id = ${domainId}`, now);
-	const gone = await tx.delete(senders).where(eq(senders.domainId, domainId));
-	return gone.rowsAffected;
+	const some = sql`senders.seq in
+		(select seq from senders where domain_id = ${domainId} order by address limit ${removedAtOnce})`;
+	for (let removed = 0; ;) {
+		await buryWhere(tx, some, now);
+		const { rowsAffected } = await tx.delete(senders).where(some);
+		removed += rowsAffected;
+		if (rowsAffected < removedAtOnce) return removed;
+		await nextTurn();
+	}
 }
 
 export async function countSenders(db: DbOrTransaction, domainId: string): Promise<number> {
