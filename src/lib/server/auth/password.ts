@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Bcrypt } from 'oslo/password';
 import { assetPath } from '../core/assets.ts';
 import { hashBcrypt, maxPasswordBytes, passwordBytes, verifyBcrypt } from '../core/bcrypt.ts';
+import type { Asker } from '../core/bcrypt.ts';
 import { UserError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 
@@ -18,9 +19,9 @@ export const hashPassword = (password: Secret): Promise<string> => hashBcrypt(pa
  * Verifies off the event loop, a few at a time. Without a hash (no such user) it takes as long and answers false.
  * @throws UserError TOO_MANY_REQUESTS when more wait than the machine can work off soon.
  */
-export async function verifyPassword(hash: string | undefined, password: Secret): Promise<boolean> {
+export async function verifyPassword(hash: string | undefined, password: Secret, asker: Asker): Promise<boolean> {
 	const nobody = await (dummy ??= new Bcrypt({ cost }).hash('nobody has this password'));
-	return (await verifyBcrypt(hash ?? nobody, password)) && hash !== undefined;
+	return (await verifyBcrypt(hash ?? nobody, password, asker)) && hash !== undefined;
 }
 
 /**

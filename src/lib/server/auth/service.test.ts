@@ -71,3 +71,26 @@ describe('a session', () => {
 		expect(await findCaller(app, token)).toMatchObject({ userId });
 	});
 });
+
+describe('a crowd of strangers', () => {
+	it('does not keep the operator out where a session of theirs was opened', async () => {
+		await createSession(app, app.db, { userId, ...from });
+		let strangersDone = 0;
+		const crowd = Array.from({ length: 60 }, (_, index) =>
+			reason(
+				login(
+					app,
+					{ address: `198.51.100.${index}`, userAgent: 'test' },
+					{ email: `n${index}@example.net`, password: first }
+				)
+			).finally(() => (strangersDone += 1))
+		);
+		await expect.poll(() => strangersDone, { timeout: 10_000 }).toBeGreaterThan(20);
+		const before = strangersDone;
+		expect(await reason(login(app, from, { email, password: first }))).toBe('ok');
+		expect(strangersDone - before).toBeLessThan(8);
+		const outcomes = await Promise.all(crowd);
+		expect(outcomes).toContain('busy');
+		expect(outcomes).toContain('wrong-password');
+	});
+});

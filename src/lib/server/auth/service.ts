@@ -7,7 +7,7 @@ import type { Caller, Context } from '../core/trpc.ts';
 import { forgetRefusals } from './flood.ts';
 import { clientNetwork, countAttempt, failureLimits, forgiveAttempts, returnAttempt, slowdownMs } from './limits.ts';
 import { assertStrongPassword, hashPassword, verifyPassword } from './password.ts';
-import { createSession, endSessions, forgetCallers } from './sessions.ts';
+import { createSession, endSessions, forgetCallers, hasSessionFrom } from './sessions.ts';
 import { isSetupCode, isSetupRequired, removeSetupCode } from './setup-code.ts';
 import { users } from './tables.ts';
 
@@ -64,7 +64,8 @@ function setUp(): UserError {
 
 /**
  * Signs in. Every try is counted before the password is looked at: five per account from one address and twenty per
- * address in a quarter of an hour. Failures from everywhere slow an account down; they never lock it.
+ * address in a quarter of an hour. Failures from everywhere slow strangers down; they never lock the account, and where
+ * the operator is signed in, or was within a week, the crowd is passed by.
  */
 export async function login(
 	app: App,
@@ -80,9 +81,10 @@ export async function login(
 	await countAttempt(app, keys.address, failureLimits.address);
 	const tries = await countAttempt(app, keys.account, failureLimits.accountFromAddress);
 	const failures = await countAttempt(app, keys.everywhere, Number.MAX_SAFE_INTEGER);
-	await new Promise((resolve) => setTimeout(resolve, slowdownMs(failures)));
 	const [user] = await app.db.select().from(users).where(eq(users.email, email)).limit(1);
-	if (!(await verifyPassword(user?.passwordHash, password)) || user === undefined)
+	const asker = user !== undefined && (await hasSessionFrom(app, user.id, network)) ? 'known' : 'stranger';
+	if (asker === 'stranger') await new Promise((resolve) => setTimeout(resolve, slowdownMs(failures)));
+	if (!(await verifyPassword(user?.passwordHash, password, asker)) || user === undefined)
 		throw wrongPassword(failureLimits.accountFromAddress - tries);
 	// A password that was changed while this one was looked at has ended every session: no new one comes after that.
 	const session = await app.db.transaction(async (tx) =>
@@ -128,7 +130,7 @@ export async function changePassword(
 		});
 	const key = `password ${clientNetwork(from.address)} ${user.id}`;
 	await countAttempt(app, key, failureLimits.accountFromAddress);
-	if (!(await verifyPassword(user.passwordHash, currentPassword))) throw notCurrent();
+	if (!(await verifyPassword(user.passwordHash, currentPassword, 'known'))) throw notCurrent();
 	await forgiveAttempts(app, key);
 	assertStrongPassword(newPassword, { email: user.email, field: 'newPassword' });
 	const passwordHash = await hashPassword(newPassword);

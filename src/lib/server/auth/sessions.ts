@@ -4,6 +4,7 @@ import type { App } from '../app.ts';
 import type { Database, DbOrTransaction } from '../core/database.ts';
 import { notFound } from '../core/errors.ts';
 import type { Caller } from '../core/trpc.ts';
+import { clientNetwork } from './limits.ts';
 import { sessions, users } from './tables.ts';
 
 const lifetimeMs = 7 * 24 * 60 * 60_000;
@@ -97,6 +98,16 @@ async function touch(app: App, id: string, now: number): Promise<void> {
 	} catch (error) {
 		app.log.warn('last use of a session was not stored', { error });
 	}
+}
+
+/** Whether a user has a live session that was opened from this network (see `clientNetwork`). */
+export async function hasSessionFrom(app: App, userId: string, network: string): Promise<boolean> {
+	const rows = await app.db
+		.selectDistinct({ address: sessions.address })
+		.from(sessions)
+		.where(and(eq(sessions.userId, userId), gt(sessions.expiresAt, app.clock())))
+		.limit(1000);
+	return rows.some(({ address }) => clientNetwork(address) === network);
 }
 
 export async function listSessions(app: App, caller: Caller) {
