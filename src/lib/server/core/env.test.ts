@@ -9,6 +9,10 @@ const bad: [string, string][] = [
 	['ORIGIN', 'ftp://mta.example.net'],
 	['DATABASE_URL', 'postgres://secret:hunter2@db/panel'],
 	['KUMOMTA_ROOT', 'relative/path'],
+	['KUMOMTA_ROOT', '/srv/kumo mta'],
+	['KUMOMTA_ROOT', "/srv/kumo'mta"],
+	['DATA_DIR', '/srv/panel?mode=memory'],
+	['DATA_DIR', '/srv/100%'],
 	['KUMOD_BIN', 'bin/kumo-daemon'],
 	['KUMOD_API', 'localhost:8000'],
 	['TRUSTED_PROXY', '127.0.0.1, proxy.example'],
@@ -32,6 +36,11 @@ describe('readEnv', () => {
 			databaseUrl: 'file:/srv/panel/panel.db',
 			trustedProxies: []
 		});
+	});
+
+	it('does not start where no policy could be applied, and says which variable mends it', () => {
+		expect(() => readEnv({ DATA_DIR: '/home/jo smith/data' })).toThrow(/^The environment variable KUMOMTA_ROOT /);
+		expect(readEnv({ DATA_DIR: '/home/jo smith/data', KUMOMTA_ROOT: '/srv/kumomta' }).kumomtaRoot).toBe('/srv/kumomta');
 	});
 
 	it('takes an empty variable as unset', () => {

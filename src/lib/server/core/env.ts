@@ -29,6 +29,10 @@ export class EnvError extends Error {
 	override name = 'EnvError';
 }
 
+/** It stands in Lua, TOML and a program's arguments: nothing there needs quoting. */
+const isPlainPath = (path: string) => isAbsolute(path) && /^[A-Za-z0-9._/-]+$/.test(path);
+const plainPath = 'an absolute path of letters, digits, dots, dashes, underscores and slashes';
+
 const variables = z.object({
 	HOST: z.string().min(1).default('127.0.0.1').describe('an address or name to listen on'),
 	PORT: z.coerce.number().int().min(0).max(65_535).default(9000).describe('a port number from 0 to 65535'),
@@ -36,14 +40,20 @@ const variables = z.object({
 		.url({ protocol: /^https?$/ })
 		.optional()
 		.describe('the address browsers use, like https://mta.example.net'),
-	DATA_DIR: z.string().min(1).optional().describe('a directory'),
+	DATA_DIR: z
+		.string()
+		.min(1)
+		// It becomes a part of a URL.
+		.refine((path) => !/[%#?\p{Cc}]/u.test(path))
+		.optional()
+		.describe('a directory without %, # and ? in its name'),
 	DATABASE_URL: z
 		.string()
 		.regex(/^(?:file:|libsql:\/\/|https?:\/\/)\S+$/)
 		.optional()
 		.describe('a URL that begins with file:, libsql://, http:// or https://'),
 	DATABASE_AUTH_TOKEN: z.string().min(1).optional().describe('the token of the libSQL server'),
-	KUMOMTA_ROOT: z.string().refine(isAbsolute).optional().describe('an absolute path'),
+	KUMOMTA_ROOT: z.string().refine(isPlainPath).optional().describe(plainPath),
 	KUMOD_BIN: z.string().refine(isAbsolute).optional().describe('the absolute path of kumod'),
 	KUMOD_API: z
 		.url({ protocol: /^https?$/ })
@@ -80,6 +90,10 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 	const values = parsed.data;
 	const dataDir = resolve(values.DATA_DIR ?? 'data');
 	const kumomtaRoot = values.KUMOMTA_ROOT ?? (existsSync('/opt/kumomta') ? '/opt/kumomta' : join(dataDir, 'kumomta'));
+	if (!isPlainPath(kumomtaRoot))
+		throw new EnvError(
+			`The environment variable KUMOMTA_ROOT is not set, and the data directory has a name that KumoMTA's files cannot hold. Nothing was started. Set KUMOMTA_ROOT, or DATA_DIR, to ${plainPath}.`
+		);
 	return {
 		host: values.HOST,
 		port: values.PORT,
