@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { App as PanelApp } from '$lib/server/app';
 
 declare global {
@@ -7,7 +8,7 @@ declare global {
 		}
 		interface Platform {
 			/** Node's request; server.ts leaves the client's address and the request id on it. */
-			req: import('node:http').IncomingMessage & { clientAddress?: string; requestId?: string };
+			req: IncomingMessage & { clientAddress?: string; requestId?: string };
 		}
 	}
 }

@@ -13,7 +13,11 @@ const sections: [string, () => Promise<Measurement[]>][] = [
 const results: Record<string, (Measurement & { holds: boolean | null })[]> = {};
 for (const [name, bench] of sections) {
 	process.stderr.write(`${name} …\n`);
-	results[name] = (await bench()).map((each) => ({ ...each, measured: Math.round(each.measured * 100) / 100, holds: holds(each) }));
+	results[name] = (await bench()).map((each) => ({
+		...each,
+		measured: Math.round(each.measured * 100) / 100,
+		holds: holds(each)
+	}));
 }
 process.stdout.write(`${JSON.stringify({ node: process.version, cpus: cpus().length, results }, null, '\t')}\n`);
 

@@ -26,18 +26,36 @@ beforeEach(async () => {
 afterEach(() => app.close());
 
 const as = (token: string | null, address: string | null = '192.0.2.1') => {
-	const context: Context = { app, gate: createGate(app), requestId: 'test', address, userAgent: 'test', token, local: null };
+	const context: Context = {
+		app,
+		gate: createGate(app),
+		requestId: 'test',
+		address,
+		userAgent: 'test',
+		token,
+		local: null
+	};
 	return appRouter.createCaller(context);
 };
 const setupCode = () => readFileSync(join(app.env.dataDir, 'setup-code'), 'utf8').trim();
-const register = (overrides: Partial<{ email: string; password: string; setupCode: string }> = {}) => as(null).auth.register({ email, password, setupCode: setupCode(), ...overrides });
-const login = (attempt = password, address = '192.0.2.1', who = email) => as(null, address).auth.login({ email: who, password: attempt });
-const outcome = (call: Promise<unknown>) => call.then(() => 'ok', (error: { code?: string; cause?: { detail?: { reason?: string } } }) => error.cause?.detail?.reason ?? error.code);
+const register = (overrides: Partial<{ email: string; password: string; setupCode: string }> = {}) =>
+	as(null).auth.register({ email, password, setupCode: setupCode(), ...overrides });
+const login = (attempt = password, address = '192.0.2.1', who = email) =>
+	as(null, address).auth.login({ email: who, password: attempt });
+const outcome = (call: Promise<unknown>) =>
+	call.then(
+		() => 'ok',
+		(error: { code?: string; cause?: { detail?: { reason?: string } } }) => error.cause?.detail?.reason ?? error.code
+	);
 
 describe('the first account', () => {
 	it('is made once, whoever comes in parallel', async () => {
 		const code = setupCode();
-		const outcomes = await Promise.all(Array.from({ length: 8 }, (_, index) => outcome(as(null).auth.register({ email: `ops${index}@example.net`, password, setupCode: code }))));
+		const outcomes = await Promise.all(
+			Array.from({ length: 8 }, (_, index) =>
+				outcome(as(null).auth.register({ email: `ops${index}@example.net`, password, setupCode: code }))
+			)
+		);
 		expect(outcomes.filter((each) => each === 'ok')).toHaveLength(1);
 		expect(outcomes.filter((each) => each === 'already-set-up')).toHaveLength(7);
 		expect(await app.db.$count(users)).toBe(1);
@@ -46,11 +64,14 @@ describe('the first account', () => {
 	it('needs the setup code, typed with or without dashes', async () => {
 		expect(await outcome(register({ setupCode: '0000-0000-0000-0000-0000-0000-0000-0000' }))).toBe('wrong-setup-code');
 		expect(await outcome(register({ setupCode: setupCode().replaceAll('-', ' ').toUpperCase() }))).toBe('ok');
-		expect(await outcome(as(null).auth.register({ email: 'two@example.net', password, setupCode: 'x' }))).toBe('already-set-up');
+		expect(await outcome(as(null).auth.register({ email: 'two@example.net', password, setupCode: 'x' }))).toBe(
+			'already-set-up'
+		);
 	});
 
 	it('can not be reached by guessing the code', async () => {
-		for (let tries = 0; tries < 10; tries += 1) expect(await outcome(register({ setupCode: `${tries}` }))).toBe('wrong-setup-code');
+		for (let tries = 0; tries < 10; tries += 1)
+			expect(await outcome(register({ setupCode: `${tries}` }))).toBe('wrong-setup-code');
 		expect(await outcome(register())).toBe('too-many-tries');
 	});
 
@@ -61,7 +82,10 @@ describe('the first account', () => {
 		['the e-mail', 'ops@example.net'],
 		['one letter', 'aaaaaaaaaaaaaaaa']
 	])('refuses a password that is %s', async (_, weak) => {
-		await expect(register({ password: weak })).rejects.toMatchObject({ code: 'BAD_REQUEST', cause: { detail: { field: 'password' } } });
+		await expect(register({ password: weak })).rejects.toMatchObject({
+			code: 'BAD_REQUEST',
+			cause: { detail: { field: 'password' } }
+		});
 		expect(await app.db.$count(users)).toBe(0);
 	});
 });
@@ -126,14 +150,17 @@ describe('guessing a password', () => {
 
 	it('stops after twenty tries from one address over all accounts', async () => {
 		await register();
-		for (let tries = 0; tries < 20; tries += 1) expect(await outcome(login('wrong password!', '192.0.2.1', `nobody${tries}@example.net`))).toBe('wrong-password');
+		for (let tries = 0; tries < 20; tries += 1)
+			expect(await outcome(login('wrong password!', '192.0.2.1', `nobody${tries}@example.net`))).toBe('wrong-password');
 		expect(await outcome(login('wrong password!', '192.0.2.1', 'nobody21@example.net'))).toBe('too-many-tries');
 	});
 
 	it('answers an unknown account as a wrong password, by the same work', async () => {
 		await register();
 		const known = await login('wrong password!').catch((error: Error) => error.message);
-		const unknown = await login('wrong password!', '192.0.2.1', 'nobody@example.net').catch((error: Error) => error.message);
+		const unknown = await login('wrong password!', '192.0.2.1', 'nobody@example.net').catch(
+			(error: Error) => error.message
+		);
 		expect(unknown).toBe(known);
 	});
 
@@ -141,7 +168,13 @@ describe('guessing a password', () => {
 		await register();
 		await outcome(login('hunter2hunter2'));
 		const rows = await app.db.select().from(auditEntries);
-		expect(rows.at(-1)).toMatchObject({ action: 'auth.login', outcome: 'UNAUTHORIZED', reason: 'wrong-password', address: '192.0.2.1', input: { email, password: '[secret]' } });
+		expect(rows.at(-1)).toMatchObject({
+			action: 'auth.login',
+			outcome: 'UNAUTHORIZED',
+			reason: 'wrong-password',
+			address: '192.0.2.1',
+			input: { email, password: '[secret]' }
+		});
 		expect(JSON.stringify(rows)).not.toMatch(/hunter2|a long and quiet/);
 	});
 });

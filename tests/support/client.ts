@@ -4,6 +4,12 @@ import type { AppRouter } from '../../src/lib/server/router.ts';
 /** A typed client as another company would write it from the contract. */
 export function createClient(url: string, token?: string) {
 	return createTRPCProxyClient<AppRouter>({
-		links: [httpBatchLink({ url: `${url}/trpc`, maxURLLength: 6000, headers: () => (token === undefined ? {} : { authorization: `Bearer ${token}` }) })]
+		links: [
+			httpBatchLink({
+				url: `${url}/trpc`,
+				maxURLLength: 6000,
+				headers: () => (token === undefined ? {} : { authorization: `Bearer ${token}` })
+			})
+		]
 	});
 }
