@@ -31,7 +31,7 @@ export function paragraph(max: number) {
 		.string()
 		.max(max, `At most ${max} characters.`)
 		.refine(
-			(text) => !/[\p{Cs}\u202a-\u202e\u2066-\u2069]|(?![\n\t])\p{Cc}/u.test(text),
+			(text) => !/[\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]|(?![\n\t])\p{Cc}/u.test(text),
 			'Control characters are not allowed here.'
 		);
 }

@@ -103,8 +103,15 @@ function isBadInput(error: TRPCError): error is TRPCError & { cause: z.ZodError 
 
 function fieldErrorsOf(error: z.ZodError): Record<string, string[]> {
 	const fields = Object.create(null) as Record<string, string[]>;
-	for (const issue of error.issues) (fields[issue.path.join('.')] ??= []).push(issue.message);
+	for (const issue of error.issues) (fields[issue.path.join('.')] ??= []).push(fieldMessage(issue));
 	return fields;
+}
+
+/** zod repeats the names of unknown fields: only what looks like one goes back. */
+function fieldMessage(issue: z.core.$ZodIssue): string {
+	if (issue.code !== 'unrecognized_keys') return issue.message;
+	const names = issue.keys.filter((key) => /^[A-Za-z][A-Za-z0-9]{0,39}$/.test(key)).slice(0, 10);
+	return names.length === 0 ? 'A field is not known here. Leave it out.' : `Not known here: ${names.join(', ')}.`;
 }
 
 /** A UserError thrown anywhere below leaves with its own code; anything else stays a bug with a reference number. */

@@ -71,6 +71,7 @@ export const policySettings = z.strictObject({
 				.string()
 				.max(255)
 				.regex(/^\/[A-Za-z0-9._/*{},-]*$/)
+				.refine((path) => !path.includes('..'))
 		)
 		.max(20)
 });
@@ -160,4 +161,3 @@ export type PolicyDomain = z.infer<typeof policyDomain>;
 export type PolicyDkimKey = z.infer<typeof policyDkimKey>;
 export type PolicySender = z.infer<typeof policySender>;
 export type PolicyMailbox = z.infer<typeof policyMailbox>;
-export type PolicyTombstones = z.infer<typeof policyTombstones>;

@@ -64,17 +64,23 @@ const resolver = z
 	.trim()
 	.max(70)
 	.refine((text) => {
-		const [, bracketed, rest] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/.exec(text) ?? [];
-		return canonicalAddress(bracketed ?? rest ?? text) !== undefined;
+		const [, bracketed, rest, port = '53'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+		return canonicalAddress(bracketed ?? rest ?? text) !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
 	}, 'Write the address of a resolver, like 9.9.9.9 or [2620:fe::fe]:53.');
+
+/** Printable ASCII as RFC 3986 has it. Without user and password: those would be shown, unlike the key. */
+const baseUrl = z
+	.url({ protocol: /^https?$/, error: 'Write a web address, like https://ai.example.com/v1.' })
+	.max(255, 'At most 255 characters.')
+	.regex(/^[\x21-\x7e]*$/, 'Only letters, digits and signs of an English keyboard, without spaces.')
+	.refine(
+		(text) => !/^[a-z]+:\/\/[^/?#]*@/i.test(text),
+		'No user name or password in the address: enter the key below.'
+	);
 
 const ai = z.strictObject({
 	provider: z.enum(['openai', 'anthropic', 'openai-compatible']),
-	baseUrl: z
-		.url({ protocol: /^https?$/ })
-		.max(255)
-		.nullable()
-		.optional(),
+	baseUrl: baseUrl.nullable().optional(),
 	model: line(100).nullable().optional(),
 	/** Absent keeps the stored key, null clears it. */
 	apiKey: secretText({ max: 500 }).nullable().optional()
@@ -124,6 +130,7 @@ export const updateSettings = z.strictObject({
 				.trim()
 				.max(255)
 				.regex(/^\/[A-Za-z0-9._/*{},-]+$/, 'Write an absolute path; * is allowed.')
+				.refine((path) => !path.includes('..'), 'The path must not go up with "..".')
 		)
 		.max(20)
 		.optional(),
