@@ -12,7 +12,7 @@ const stampFile = join(root, 'node_modules/.installed');
  * Looks for the binary instead of trusting npm's exit code: npm may skip optional packages in silence.
  */
 export function ensureInstalled() {
-	const stamp = hashOf(['package.json', 'package-lock.json']);
+	const stamp = hashOf(['package-lock.json']);
 	if (existsSync(join(root, 'node_modules')) && lstatSync(join(root, 'node_modules')).isSymbolicLink()) {
 		fail(
 			'node_modules is a link: installing through it would empty another folder. Nothing was changed. Remove the link.'

@@ -3,7 +3,7 @@ import { itemId, localPart, seenVersion } from '../core/inputs.ts';
 import { listInput, pageOf } from '../core/paging.ts';
 import { Secret } from '../core/secret.ts';
 
-export const limitUnits = ['perSecond', 'perMinute', 'perHour', 'perDay'] as const;
+const limitUnits = ['perSecond', 'perMinute', 'perHour', 'perDay'] as const;
 
 const count = z.int('A whole number.').min(1, 'At least 1.').max(1_000_000_000, 'At most 1,000,000,000.').optional();
 

@@ -156,10 +156,6 @@ export async function removeSendersOfDomain(tx: DbOrTransaction, domainId: strin
 	}
 }
 
-export async function countSenders(db: DbOrTransaction, domainId: string): Promise<number> {
-	return db.$count(senders, eq(senders.domainId, domainId));
-}
-
 /** Drops the names of removed senders whose mail can't be waiting any more. */
 export async function removeOldTombstones(app: App): Promise<void> {
 	await app.db.delete(removedSenders).where(lt(removedSenders.keptUntilAt, app.clock()));

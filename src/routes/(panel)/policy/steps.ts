@@ -2,7 +2,6 @@ import type { Outputs } from '$lib/api';
 import type { Step } from '$lib/ui/step';
 
 export type Progress = Outputs['policy']['progress'];
-export type Outcome = Progress['outcome'];
 
 const titles: Record<Progress['steps'][number]['name'], [done: string, waiting: string]> = {
 	snapshot: ['Data read', 'Read the data'],
