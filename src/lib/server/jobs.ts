@@ -9,6 +9,7 @@ import { makeRequestedKeys } from './dkim/make-requested-keys.ts';
 import { endRetirements } from './dkim/service.ts';
 import { recoverApplies } from './policy/recover.ts';
 import { refreshAgain } from './policy/refresh-again.ts';
+import { removeOldRecords } from './policy/retention.ts';
 import { removeEndedPoolNames } from './pools/service.ts';
 
 const minute = 60_000;
@@ -24,5 +25,6 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },
 	{ name: 'policy.recover', everyMs: minute, atStart: true, run: () => recoverApplies(app) },
 	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
+	{ name: 'policy.remove-old-records', everyMs: 60 * minute, run: () => removeOldRecords(app) },
 	{ name: 'pools.remove-ended-names', everyMs: 60 * minute, run: () => removeEndedPoolNames(app) }
 ];

@@ -32,6 +32,11 @@ export async function migrate(
 	}
 	const pending = known.filter(({ when }) => !applied.includes(when));
 	if (pending.length === 0) return;
+	// The migrator looks at the newest date alone: an older one would be left out without a word.
+	if (pending.some(({ when }) => when < Math.max(0, ...applied)))
+		throw new MigrationError(
+			'The database lacks a migration that is older than one it has. Nothing was started or changed. Install the version that made it, or restore a backup.'
+		);
 	if (applied.length > 0) await copyBefore(database, { url, dataDir, log, tag: pending[0]?.tag ?? '' });
 	await runMigrations(database.db, { migrationsFolder: assetPath('migrations') });
 	const broken = await database.client.execute('PRAGMA foreign_key_check');

@@ -1,9 +1,9 @@
-import { desc, eq, gt } from 'drizzle-orm';
+import { and, desc, eq, gt, isNull, lt, ne, sql } from 'drizzle-orm';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { revisionsInUse } from './live.ts';
 import type { PolicyRoots } from './roots.ts';
-import { revisions } from './tables.ts';
+import { applies, revisions } from './tables.ts';
 
 export interface Retention {
 	revisions: number;
@@ -49,6 +49,28 @@ export async function removeLeftovers(app: App, roots: PolicyRoots): Promise<voi
 		if (/^init\.lua\.staged-\d+$|^\.init\.lua.*\.tmp$|^\..*\.json\..*\.tmp$/.test(name))
 			await removeIfOld(app, join(roots.policy, name));
 	}
+}
+
+/** As long as the audit log. */
+const recordAgeMs = 400 * 86_400_000;
+
+/**
+ * Records of applies, and of revisions that never went live, do not pile up for ever. The highest number stays, so that
+ * none is given twice.
+ */
+export async function removeOldRecords(app: App): Promise<void> {
+	const before = app.clock() - recordAgeMs;
+	await app.db.delete(applies).where(and(ne(applies.outcome, 'running'), lt(applies.startedAt, before)));
+	await app.db
+		.delete(revisions)
+		.where(
+			and(
+				gt(revisions.number, 0),
+				isNull(revisions.appliedAt),
+				lt(revisions.createdAt, before),
+				lt(revisions.number, sql`(select max(number) from revisions)`)
+			)
+		);
 }
 
 /** Half-written private keys go at once: nobody writes them while the lock is ours. Needs the lock. */
