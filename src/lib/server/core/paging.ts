@@ -118,7 +118,7 @@ const commonHits = 2000;
 /**
  * Search as the contract says: one or two characters match as a prefix (a range of the column's index), more as a
  * substring through the trigram index `<table>_search`, whose rowid is `seq`. `hits` is their number in the whole table
- * where that is known; `where` is undefined without a search.
+ * where that is known already; `where` is undefined without a search.
  */
 export async function searchIndexed(
 	db: DbOrTransaction,
@@ -129,12 +129,10 @@ export async function searchIndexed(
 	if (!text) return {};
 	if ([...text].length < 3) return { where: sql`${column} >= ${text} and ${column} < ${text + '\u{10ffff}'}` };
 	const matching = sql`${sql.identifier(index)} where ${sql.identifier(index)} match ${`"${text.replaceAll('"', '""')}"`}`;
-	const counted = await db.get<{ hits: number }>(sql`select count(*) as hits from ${matching}`);
-	const hits = counted.hits;
-	return {
-		hits,
-		where: hits > commonHits ? sql`instr(${column}, ${text}) > 0` : sql`${seq} in (select rowid from ${matching})`
-	};
+	const few = sql`select rowid from ${matching} limit ${commonHits + 1}`;
+	const { hits } = await db.get<{ hits: number }>(sql`select count(*) as hits from (${few})`);
+	if (hits > commonHits) return { where: sql`instr(${column}, ${text}) > 0` };
+	return { hits, where: sql`${seq} in (select rowid from ${matching})` };
 }
 
 /** The same rule for small tables, by LIKE over one or more columns. */
