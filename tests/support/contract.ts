@@ -11,11 +11,20 @@ export interface Procedure {
 	path: string;
 	kind: 'query' | 'mutation';
 	input: z.ZodType;
+	output: z.ZodType;
 }
 
 export const procedures: Procedure[] = Object.entries(
-	appRouter._def.procedures as unknown as Record<string, { _def: { query?: true; inputs: [z.ZodType] } }>
-).map(([path, { _def }]) => ({ path, kind: _def.query ? 'query' : 'mutation', input: _def.inputs[0] }));
+	appRouter._def.procedures as unknown as Record<
+		string,
+		{ _def: { query?: true; inputs: [z.ZodType]; output: z.ZodType } }
+	>
+).map(([path, { _def }]) => ({
+	path,
+	kind: _def.query ? 'query' : 'mutation',
+	input: _def.inputs[0],
+	output: _def.output
+}));
 
 /** An answer as it goes over HTTP: what a browser, a proxy or a log of either would see. */
 export interface Answer {
