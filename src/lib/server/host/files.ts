@@ -33,6 +33,8 @@ export interface FileState {
 export interface Files {
 	/** Undefined when there is no such file. @throws UserError when it is a link or larger than `maxBytes`. */
 	readText(path: string, maxBytes?: number): Promise<string | undefined>;
+	/** The same, byte for byte. */
+	readBytes(path: string, maxBytes?: number): Promise<Buffer | undefined>;
 	stat(path: string): Promise<FileState | undefined>;
 	/** Names in a directory, sorted; none when there is no directory. */
 	list(path: string): Promise<string[]>;
@@ -101,15 +103,18 @@ export function createFiles(faultPoint: FaultPoint): Files {
 		await syncDirectory(dirname(path));
 	}
 
+	async function readBytes(path: string, maxBytes = 4 * 1024 * 1024): Promise<Buffer | undefined> {
+		try {
+			return await withFile(path, O_RDONLY | O_NOFOLLOW, (file) => readWhole(file, maxBytes));
+		} catch (error) {
+			if (errnoOf(error) === 'ENOENT') return undefined;
+			throw explained(error, path);
+		}
+	}
+
 	return {
-		async readText(path, maxBytes = 4 * 1024 * 1024) {
-			try {
-				return await withFile(path, O_RDONLY | O_NOFOLLOW, (file) => readWhole(file, maxBytes));
-			} catch (error) {
-				if (errnoOf(error) === 'ENOENT') return undefined;
-				throw explained(error, path);
-			}
-		},
+		readBytes,
+		readText: async (path, maxBytes) => (await readBytes(path, maxBytes))?.toString('utf8'),
 		async stat(path) {
 			try {
 				return stateOf(await lstat(path));
@@ -204,10 +209,10 @@ async function giveAccess(file: FileHandle, { mode, owner }: Access): Promise<vo
 	if ((now.mode & 0o7777) !== mode || owner !== undefined) await file.chmod(mode);
 }
 
-async function readWhole(file: FileHandle, maxBytes: number): Promise<string> {
+async function readWhole(file: FileHandle, maxBytes: number): Promise<Buffer> {
 	const { size } = await file.stat();
 	if (size > maxBytes) throw Object.assign(new Error('file too large'), { code: 'EFBIG' });
-	return file.readFile('utf8');
+	return file.readFile();
 }
 
 async function hashWhole(file: FileHandle): Promise<string> {

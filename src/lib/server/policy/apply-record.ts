@@ -89,7 +89,7 @@ export async function markApplied(app: App, roots: PolicyRoots, number: number, 
 	await app.db.update(revisions).set(set).where(eq(revisions.number, number));
 }
 
-/** The operator's own policy, taken over: revision 0 stands for the one that was kept last. */
+/** The operator's own policy (one character a byte), taken over: revision 0 stands for the one that was kept last. */
 export async function recordTakeOver(app: App, text: string, hash: string): Promise<void> {
 	const now = app.clock();
 	const row = {
@@ -102,7 +102,7 @@ export async function recordTakeOver(app: App, text: string, hash: string): Prom
 		createdAt: now,
 		appliedAt: null,
 		changeCount: 0,
-		bytes: Buffer.byteLength(text)
+		bytes: text.length
 	};
 	await app.db
 		.insert(revisions)

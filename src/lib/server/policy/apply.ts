@@ -64,11 +64,11 @@ export async function restoreRevision(
 	if (row === undefined || directory === undefined || findManifest(directory) === undefined) throw revisionGone(number);
 	const reason = wishes.reason ?? `Restores revision ${number}.`;
 	return startApply(app, { caller, hash: row.hash, reason, times }, async (run) => {
-		const custom = await app.host.files.readText(join(directory, 'custom.lua'));
+		const custom = await app.host.files.readBytes(join(directory, 'custom.lua'));
 		const source: CompileRequest = {
 			...(await compileRequest(app, run.live)),
 			program: await readFile(join(directory, 'program.lua')),
-			customLua: custom === undefined ? null : Buffer.from(custom),
+			customLua: custom ?? null,
 			from: directory
 		};
 		return applySource(run, source, { ...wishes, reason }, () => {});

@@ -6,7 +6,7 @@ import { follows, listPage, matchesText, ordered } from '../core/paging.ts';
 import { revisionGone } from './apply.ts';
 import { findManifest } from './drift.ts';
 import type * as inputs from './inputs.ts';
-import { readLive } from './live.ts';
+import { bytesOf, readLive } from './live.ts';
 import { previewFiles } from './preview.ts';
 import type { PreviewFile } from './preview.ts';
 import { policyRoots } from './roots.ts';
@@ -73,6 +73,8 @@ async function filesOf(app: App, { number, directory, hash }: Row): Promise<Prev
 	}
 	const text = await findKept(app.host, roots, hash);
 	if (text === undefined) return [];
-	const bytes = Buffer.byteLength(text);
-	return [{ path: 'init.lua', bytes, sha256: hash, content: bytes > 64 * 1024 ? null : text }];
+	const bytes = text.length;
+	return [
+		{ path: 'init.lua', bytes, sha256: hash, content: bytes > 64 * 1024 ? null : bytesOf(text).toString('utf8') }
+	];
 }

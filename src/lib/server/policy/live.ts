@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import type { PolicyRoots } from './roots.ts';
 
-/** What KumoMTA reads now. `text` are the exact bytes, so that they can be put back. */
+/** What KumoMTA reads now. `text` are the exact bytes, one character each (see `bytesOf`), so that they can be put back. */
 export type Live =
 	| { kind: 'absent' }
 	| { kind: 'ours'; text: string; revision: string; number: number }
@@ -27,16 +27,23 @@ export function initLines(roots: PolicyRoots, revision: string): string {
 }
 
 export async function readLive(host: Host, roots: PolicyRoots): Promise<Live> {
-	const text = await host.files.readText(roots.init);
+	const text = await readLua(host, roots.init);
 	if (text === undefined) return { kind: 'absent' };
 	const ours = revisionIn(text);
 	if (ours !== undefined) {
 		const isExact = text === initLines(roots, ours.revision);
 		return { kind: isExact ? 'ours' : 'edited', text, ...ours };
 	}
-	const packaged = await host.files.readText(roots.packaged);
-	return { kind: text === packaged ? 'packaged' : 'foreign', text, sha256: sha256(text) };
+	const packaged = await readLua(host, roots.packaged);
+	return { kind: text === packaged ? 'packaged' : 'foreign', text, sha256: sha256(bytesOf(text)) };
 }
+
+/** Lua is bytes, in whatever encoding its author likes: read as UTF-8, some would be lost. One character a byte. */
+export async function readLua(host: Host, path: string): Promise<string | undefined> {
+	return (await host.files.readBytes(path))?.toString('latin1');
+}
+
+export const bytesOf = (lua: string): Buffer => Buffer.from(lua, 'latin1');
 
 /** The bytes of init.lua; undefined when there is none. */
 export const textOf = (live: Live): string | undefined => (live.kind === 'absent' ? undefined : live.text);
@@ -49,7 +56,7 @@ export function revisionIn(text: string | undefined): { revision: string; number
 
 /** The revisions that init.lua and init.lua.previous name: they are never removed. */
 export async function revisionsInUse(host: Host, roots: PolicyRoots): Promise<Set<string>> {
-	const texts = [await host.files.readText(roots.init), await host.files.readText(roots.previous)];
+	const texts = [await readLua(host, roots.init), await readLua(host, roots.previous)];
 	return new Set(texts.flatMap((text) => revisionIn(text)?.revision ?? []));
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { assetPath } from '../core/assets.ts';
+import { UserError } from '../core/errors.ts';
 import type { CompileRequest } from './compile.ts';
 import { findManifest } from './drift.ts';
 import { readFacts } from './facts.ts';
@@ -14,14 +15,29 @@ import { getSettingsRow } from '../settings/service.ts';
 export async function compileRequest(app: App, live: Live): Promise<CompileRequest> {
 	const roots = policyRoots(app.env.kumomtaRoot);
 	const { tlsName } = await getSettingsRow(app.db);
-	const custom = await app.host.files.readText(roots.custom, 1024 * 1024);
 	return {
 		program: await readFile(assetPath('program.lua')),
-		customLua: custom === undefined ? null : Buffer.from(custom),
+		customLua: await readCustom(app, roots.custom),
 		roots: rootsInPolicy(roots),
 		facts: await readFacts(app.host, roots, tlsName),
 		live: liveDirectory(roots, live)
 	};
+}
+
+/**
+ * The operator's own Lua. It runs inside KumoMTA, so only root and this process's user may be able to write it.
+ * @throws UserError custom-lua-writable
+ */
+async function readCustom(app: App, path: string): Promise<Buffer | null> {
+	const state = await app.host.files.stat(path);
+	if (state === undefined) return null;
+	if (state.kind === 'file' && ((state.mode & 0o022) !== 0 || ![0, app.host.uid()].includes(state.uid)))
+		throw new UserError(
+			'PRECONDITION_FAILED',
+			`${path} can be changed by others. It is code that KumoMTA would run, so nothing is applied. Look at it, then run: chown root ${path} && chmod 644 ${path}`,
+			{ reason: 'custom-lua-writable' }
+		);
+	return (await app.host.files.readBytes(path, 1024 * 1024)) ?? null;
 }
 
 /** The directories that a revision names. Maildirs of bounce accounts lie where Dovecot reads them. */

@@ -4,7 +4,7 @@ import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import { markApplied, recordTakeOver } from './apply-record.ts';
 import { findManifest } from './drift.ts';
-import { readLive, sha256 } from './live.ts';
+import { bytesOf, readLive, readLua, sha256 } from './live.ts';
 import { takeLock } from './lock.ts';
 import { removeKeyTemporaries, removeLeftovers } from './retention.ts';
 import { policyRoots } from './roots.ts';
@@ -83,6 +83,6 @@ async function recordLive(app: App, roots: PolicyRoots): Promise<void> {
 async function recordKept(app: App, roots: PolicyRoots): Promise<void> {
 	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, 0)).limit(1);
 	if (row !== undefined) return;
-	const text = await app.host.files.readText(roots.before);
-	if (text !== undefined) await recordTakeOver(app, text, sha256(text));
+	const text = await readLua(app.host, roots.before);
+	if (text !== undefined) await recordTakeOver(app, text, sha256(bytesOf(text)));
 }

@@ -9,7 +9,7 @@ import { startApply } from './apply-run.ts';
 import type { ApplyAnswer, ApplyRun, ApplyTimes } from './apply-run.ts';
 import { differingFiles } from './stage.ts';
 import { findManifest } from './drift.ts';
-import { revisionIn } from './live.ts';
+import { bytesOf, readLua, revisionIn } from './live.ts';
 import { goLive, manifestOf, refreshKind } from './pipeline.ts';
 import type { Manifest } from './revision.ts';
 import { policyAccess, policyRoots } from './roots.ts';
@@ -35,7 +35,7 @@ export async function revertApply(
 	return startApply(app, { caller, hash: `revert ${applyId}`, reason, times }, async (run) => {
 		const { live, roots } = run;
 		if (!('number' in live) || row.outcome !== 'applied' || live.number !== row.revision) throw notLive();
-		const text = await app.host.files.readText(roots.previous);
+		const text = await readLua(app.host, roots.previous);
 		const before = revisionIn(text);
 		if (text === undefined || (before?.number ?? null) !== row.previousRevision)
 			throw revisionGone(row.previousRevision ?? 0);
@@ -82,7 +82,7 @@ async function goBackTo(
 async function goBackToKept(run: ApplyRun, text: string, number: number): Promise<ApplyOutcome> {
 	const { app, roots } = run;
 	await run.steps.run('stage', async () => {
-		await app.host.files.replaceFile(stagedInit(roots, number), text, policyAccess(app.host).file);
+		await app.host.files.replaceFile(stagedInit(roots, number), bytesOf(text), policyAccess(app.host).file);
 		return { value: undefined, status: 'ok', output: 'The policy from before the panel is complete on disk.' };
 	});
 	return makeLive(run, { number, name: '', manifest: undefined });

@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import type { Host } from '../host/host.ts';
 import { policyAccess } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
-import { initLines, readLive, textOf } from './live.ts';
+import { bytesOf, initLines, readLive, readLua, textOf } from './live.ts';
 import type { Live } from './live.ts';
 
 /** Where the two lines of a revision wait until they are validated. */
@@ -28,7 +28,7 @@ export async function writeStagedInit(
 export async function swapIn(host: Host, roots: PolicyRoots, number: number, seen: Live): Promise<void> {
 	await keepForeign(host, roots, seen);
 	await host.faultPoint('swap.before-previous');
-	if (seen.kind !== 'absent') await host.files.replaceFile(roots.previous, seen.text, policyAccess(host).file);
+	if (seen.kind !== 'absent') await host.files.replaceFile(roots.previous, bytesOf(seen.text), policyAccess(host).file);
 	await assertUnmoved(host, roots, seen);
 	await host.faultPoint('swap.before-rename');
 	await host.files.rename(stagedInit(roots, number), roots.init);
@@ -39,7 +39,7 @@ export async function swapIn(host: Host, roots: PolicyRoots, number: number, see
 export async function putBack(host: Host, roots: PolicyRoots, seen: Live): Promise<void> {
 	await host.faultPoint('revert.before-put-back');
 	if (seen.kind === 'absent') await host.files.remove(roots.init);
-	else await host.files.replaceFile(roots.init, seen.text, policyAccess(host).file);
+	else await host.files.replaceFile(roots.init, bytesOf(seen.text), policyAccess(host).file);
 	await host.faultPoint('revert.after-put-back');
 }
 
@@ -51,14 +51,14 @@ async function keepForeign(host: Host, roots: PolicyRoots, seen: Live): Promise<
 	if (kept !== undefined) return;
 	const isFirst = (await host.files.stat(roots.before)) === undefined;
 	const path = isFirst ? roots.before : `${roots.before}-${seen.sha256.slice(0, 12)}`;
-	await host.files.createFile(path, seen.text, policyAccess(host).file);
+	await host.files.createFile(path, bytesOf(seen.text), policyAccess(host).file);
 }
 
 /** The text of a kept policy by its hash; undefined when it is not there, or was changed. */
 export async function findKept(host: Host, roots: PolicyRoots, sha256: string): Promise<string | undefined> {
 	for (const path of [roots.before, `${roots.before}-${sha256.slice(0, 12)}`]) {
-		const text = await host.files.readText(path);
-		if (text !== undefined && createHash('sha256').update(text).digest('hex') === sha256) return text;
+		const text = await readLua(host, path);
+		if (text !== undefined && createHash('sha256').update(bytesOf(text)).digest('hex') === sha256) return text;
 	}
 	return undefined;
 }
