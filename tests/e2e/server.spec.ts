@@ -70,16 +70,46 @@ test('every kind of answer carries the security headers', async () => {
 	expect(await createClient(server.url).auth.status.query()).toEqual({ setupRequired: true });
 });
 
-test('the parser’s own refusal carries them too', async () => {
-	const answer = await new Promise<string>((resolve) => {
-		const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write('NONSENSE\r\n\r\n'));
+/** What comes back for bytes on a connection of their own, until the server closes it. */
+function answerTo(request: string): Promise<string> {
+	return new Promise((resolve) => {
+		const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write(request));
 		let text = '';
 		socket.on('data', (chunk) => (text += chunk.toString()));
 		socket.on('close', () => resolve(text));
 	});
-	expect(answer).toMatch(/^HTTP\/1\.1 400/);
-	for (const [name, value] of Object.entries(promisedHeaders))
-		expect(answer.toLowerCase()).toContain(`${name}: ${value.toLowerCase()}`);
+}
+
+for (const [what, status, request] of [
+	['nonsense', 400, 'NONSENSE\r\n\r\n'],
+	['a head that is too large', 431, `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`],
+	['no Host', 200, 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n'],
+	[
+		'an expectation nobody knows',
+		417,
+		'POST /trpc/auth.login HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}'
+	]
+] as const) {
+	test(`Node’s own answer to ${what} carries them too`, async () => {
+		const answer = await answerTo(request);
+		expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+		for (const [name, value] of Object.entries(promisedHeaders))
+			expect(answer.toLowerCase()).toContain(`${name}: ${value.toLowerCase()}`);
+	});
+}
+
+test('a stranger’s nonsense writes no line into the log', async () => {
+	const before = server.output();
+	for (const request of [
+		'POST / HTTP/1.1',
+		'GET /%zz HTTP/1.1',
+		'GET /trpc/%zz?batch=1 HTTP/1.1',
+		'GET /nowhere HTTP/1.1'
+	])
+		expect(await answerTo(`${request}\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)).toMatch(
+			/^HTTP\/1\.1 4/
+		);
+	expect(server.output().slice(before.length)).toBe('');
 });
 
 test('answers of the API are never stored and never show the inside', async () => {
