@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Client, InArgs } from '@libsql/client';
+import type { InArgs } from '@libsql/client';
 import { getTableColumns, getTableName, is } from 'drizzle-orm';
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { sql } from 'drizzle-orm';
@@ -228,7 +228,7 @@ describe.each(Object.keys(connections))('%s', (kind) => {
 
 describe('the schema in the database', () => {
 	const read = async (text: string, args: InArgs = []) =>
-		(await (app.database.client as Client).execute({ sql: text, args })).rows as unknown as Row[];
+		(await app.database.client.execute({ sql: text, args })).rows as unknown as Row[];
 
 	it('has every constraint that the tables declare, and none that was not tried here', async () => {
 		for (const { name, columns, foreignKeys, checks } of configs) {

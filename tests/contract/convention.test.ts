@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { testClock } from '../support/app.ts';
 import { procedures } from '../support/contract.ts';
-import type { Answer } from '../support/contract.ts';
+import type { Answer, Parsed } from '../support/contract.ts';
 import { openWorld, validInputs } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -33,7 +33,7 @@ interface List {
 	filter?: () => Record<string, unknown>;
 	sorts: string[];
 	/** The text of an item that a search looks at. */
-	text: (item: any) => string[];
+	text: (item: Parsed) => string[];
 }
 
 const lists: List[] = [
@@ -95,7 +95,7 @@ describe.each(lists)('$path', ({ path, filter = () => ({}), sorts, text }) => {
 			for (const dir of ['asc', 'desc']) {
 				const whole = (await list({ limit: 200, sort: { by, dir } })).items;
 				const keys = whole.map((item: Record<string, unknown>) => item[by]);
-				const inOrder = keys.toSorted((a: any, b: any) => (a < b ? -1 : a > b ? 1 : 0));
+				const inOrder = keys.toSorted((a: Parsed, b: Parsed) => (a < b ? -1 : a > b ? 1 : 0));
 				expect(keys).toEqual(dir === 'asc' ? inOrder : inOrder.toReversed());
 				const paged: unknown[] = [];
 				for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
@@ -149,6 +149,20 @@ describe.each(lists)('$path', ({ path, filter = () => ({}), sorts, text }) => {
 		}
 		expect((await list({ search: '' })).total).toBe(items.length);
 		expect((await list({ search: '   ' })).total).toBe(items.length);
+	});
+});
+
+describe('a search in people’s own words', () => {
+	it.each([
+		['Äpfel & Öl [neu]', ['äpfel', 'ÄPFEL', 'äp', '& öL', 'öl [NEU]', '[neu]']],
+		['Ωmega Сервер?', ['ωMEGA', 'Ωm', 'сервер?', 'СЕРВЕР']],
+		['a*b ^c', ['A*B', 'b ^C', 'a*']]
+	])('finds %s in any case', async (name, searches) => {
+		const address = `203.0.113.${name.length}`;
+		await world.must('sources.create', { address, ehloDomain: 'words.example.net', name });
+		for (const search of searches) expect((await world.must('sources.list', { search })).total, search).toBe(1);
+		for (const search of ['Äb', 'öx', '[n]', 'a?b', '^[a]'])
+			expect((await world.must('sources.list', { search })).total).toBe(0);
 	});
 });
 
@@ -254,7 +268,7 @@ describe('a change', () => {
 
 describe('an answer', () => {
 	it('has times as whole milliseconds and durations as whole seconds', () => {
-		const walk = (schema: any, name: string, path: string): void => {
+		const walk = (schema: Parsed, name: string, path: string): void => {
 			const forms = [schema, ...(schema.anyOf ?? [])].filter((each) => each.type !== 'null' && each.type !== undefined);
 			if (/(?:^at|At|Seconds)$/.test(name)) for (const form of forms) expect(form.type, path).toBe('integer');
 			for (const [key, value] of Object.entries(schema.properties ?? {})) walk(value, key, `${path}.${key}`);

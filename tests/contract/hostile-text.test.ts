@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { policyRoots } from '../../src/lib/server/policy/roots.ts';
 import { procedures, textFieldsOf, withValue } from '../support/contract.ts';
-import type { Answer } from '../support/contract.ts';
+import type { Answer, Parsed } from '../support/contract.ts';
 import { hostileText, hostileTexts } from '../support/hostile.ts';
 import { expectFaithfulFiles, expectFaithfulPolicy } from '../support/revision-files.ts';
 import { openWorld, validInputs } from '../support/world.ts';
@@ -65,7 +65,8 @@ describe('text in', () => {
 			const inputs = () => validInputs(world, ++number)[path]!;
 			const variant = inputs().findIndex((input) => withValue(input, field.path, 'x') !== undefined);
 			expect(variant, 'validInputs lacks this field').toBeGreaterThanOrEqual(0);
-			const valueIn = (input: unknown) => field.path.reduce((value: any, step) => value[step], input) as string | null;
+			const valueIn = (input: unknown) =>
+				field.path.reduce((value: Parsed, step) => value[step], input) as string | null;
 			const isPlain = field.isId || field.isChoice;
 			const base = isPlain ? undefined : await world.call(path, inputs()[variant]);
 			if (base?.ok === false) expectPlainRefusal(base);
@@ -118,14 +119,24 @@ describe('an import', () => {
 				for (const { message } of item.errors) expect(message).not.toMatch(unprintable);
 			}
 			const wrong = new Set<number>(
-				preview.items.flatMap(({ errors, line: at }: any) => (errors.length > 0 ? [at] : []))
+				preview.items.flatMap(({ errors, line: at }: Parsed) => (errors.length > 0 ? [at] : []))
 			);
 			expect(wrong.size, column).toBeGreaterThan(0);
 			const refused = await world.call('imports.commit', { id: upload.id, expectedHash: preview.hash });
 			expect(refused.error).toMatchObject({ code: 'PRECONDITION_FAILED', reason: 'import-has-errors' });
-			await world.must('imports.discard', { id: upload.id });
+			const right = rows.filter((_, row) => !wrong.has(preview.items[row]?.line));
+			await commitRows(upload.id, [columns.join(','), ...right]);
 		}
 	});
+
+	async function commitRows(id: string, lines: string[]): Promise<void> {
+		if (lines.length === 1) return void (await world.must('imports.discard', { id }));
+		await world.must('imports.append', { id, part: 0, text: lines.join('\n').toWellFormed() });
+		const { hash, summary } = await world.must('imports.preview', { id });
+		expect(summary).toMatchObject({ errors: 0 });
+		await world.must('imports.commit', { id, expectedHash: hash });
+		await expectFaithfulPolicy(world.app);
+	}
 });
 
 describe('what was let in', () => {

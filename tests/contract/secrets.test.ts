@@ -11,7 +11,7 @@ import type { TestApp } from '../support/app.ts';
 import { canariesIn } from '../support/canaries.ts';
 import type { Canary } from '../support/canaries.ts';
 import { callOverHttp, procedures, textFieldsOf } from '../support/contract.ts';
-import type { Answer } from '../support/contract.ts';
+import type { Answer, Parsed } from '../support/contract.ts';
 import { absentKumod, testHost } from '../support/policy-app.ts';
 
 /**
@@ -79,7 +79,7 @@ async function rememberStored(): Promise<void> {
 	}
 }
 
-async function must(path: string, input?: unknown): Promise<any> {
+async function must(path: string, input?: unknown): Promise<Parsed> {
 	const answer = await call(path, input);
 	expect(answer.ok, `${path}: ${answer.text}`).toBe(true);
 	return answer.data;

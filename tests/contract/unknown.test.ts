@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { procedures, textFieldsOf, withValue } from '../support/contract.ts';
+import type { Parsed } from '../support/contract.ts';
 import { openWorld, validInputs } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -100,7 +101,7 @@ describe('an id', () => {
 
 	it.each(idFields)('$name', async ({ path, field, name }) => {
 		const base = validInputs(world, 1)[path]!.find((input) => withValue(input, field.path, 'x') !== undefined);
-		const right = field.path.reduce((value: any, step) => value[step], base) as string;
+		const right = field.path.reduce((value: Parsed, step) => value[step], base) as string;
 		const before = await everything();
 		for (const [what, id] of Object.entries(strangers(kindOf(right)))) {
 			const { cursor: _, ...input } = withValue(base, field.path, id) as Record<string, unknown>;

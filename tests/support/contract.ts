@@ -26,13 +26,16 @@ export const procedures: Procedure[] = Object.entries(
 	output: _def.output
 }));
 
+/** What stands in JSON, of whatever shape the test expects. */
+export type Parsed = ReturnType<typeof JSON.parse>;
+
 /** An answer as it goes over HTTP: what a browser, a proxy or a log of either would see. */
 export interface Answer {
 	path: string;
 	ok: boolean;
 	/** The whole body. */
 	text: string;
-	data: any;
+	data: Parsed;
 	error: {
 		message: string;
 		code: string;

@@ -12,8 +12,9 @@ import type { DirectoryRow } from '../../src/lib/server/policy/rows.ts';
 import { kumoSourceName } from '../../src/lib/server/sources/kumo-name.ts';
 import { temporaryDirectory } from './app.ts';
 import type { TestApp } from './app.ts';
+import type { Parsed } from './contract.ts';
 
-type Row = Record<string, any>;
+type Row = Record<string, Parsed>;
 let number = 0;
 
 /** What was rendered last for each app: unchanged data has no other revision. */
@@ -56,7 +57,7 @@ const rowsOf = async (app: TestApp, sql: string) => (await app.database.client.e
 /** Every key that node.toml may have, and the value that the database says; anything more is somebody's text. */
 async function nodeOf(app: TestApp): Promise<Row> {
 	const [settings = {}] = await rowsOf(app, 'SELECT * FROM settings');
-	const json = (column: string) => JSON.parse((settings[column] as string | null) ?? 'null') as any;
+	const json = (column: string) => JSON.parse(settings[column] ?? 'null');
 	const { policy, dkim, tls, root } = policyRoots(app.env.kumomtaRoot);
 	const [pool] = await rowsOf(app, 'SELECT name FROM pools WHERE id = (SELECT default_pool_id FROM settings)');
 	const { logs, spool } = { logs: json('logs'), spool: json('spool') };

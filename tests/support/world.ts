@@ -7,7 +7,7 @@ import { closeCompiler } from '../../src/lib/server/policy/compile.ts';
 import { openTestApp, testClock } from './app.ts';
 import type { TestApp } from './app.ts';
 import { callOverHttp } from './contract.ts';
-import type { Answer, Who } from './contract.ts';
+import type { Answer, Parsed, Who } from './contract.ts';
 import { absentKumod, testHost } from './policy-app.ts';
 
 /** A panel in use: one item of every kind, and one applied revision. */
@@ -21,7 +21,7 @@ export interface World {
 	/** By the signed-in user of this world, unless told otherwise. */
 	call: (path: string, input?: unknown, who?: Who) => Promise<Answer>;
 	/** The same, failing when it is refused. */
-	must: (path: string, input?: unknown) => Promise<any>;
+	must: (path: string, input?: unknown) => Promise<Parsed>;
 	close: () => Promise<void>;
 }
 

@@ -135,14 +135,24 @@ export async function searchIndexed(
 	return { hits, where: sql`${seq} in (select rowid from ${matching})` };
 }
 
-/** The same rule for small tables, by LIKE over one or more columns. */
+/** The same rule for small tables, by GLOB over one or more columns. */
 export function matchesText(search: string | undefined, ...columns: AnySQLiteColumn[]): SQL | undefined {
 	const text = search?.trim().toLowerCase();
 	if (!text) return undefined;
-	const escaped = text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);
-	const pattern = [...text].length < 3 ? `${escaped}%` : `%${escaped}%`;
+	const characters = [...text];
+	const inside = characters.map(globOf).join('');
+	const pattern = characters.length < 3 ? `${inside}*` : `*${inside}*`;
 	return sql`(${sql.join(
-		columns.map((column) => sql`lower(${column}) like ${pattern} escape '\\'`),
+		columns.map((column) => sql`lower(${column}) glob ${pattern}`),
 		sql` or `
 	)})`;
+}
+
+/** One lower-case character as GLOB reads it; SQLite's `lower` knows ASCII only, so other letters stand in both cases. */
+function globOf(character: string): string {
+	if (/[*?[]/.test(character)) return `[${character}]`;
+	const upper = character.toUpperCase();
+	return /^[\0-\x7f]$/.test(character) || upper === character || [...upper].length > 1
+		? character
+		: `[${character}${upper}]`;
 }
