@@ -15,7 +15,7 @@ export class DomainDns {
 	readonly planned: Latest<Planned>;
 	readonly #id: string;
 	/** `against`: the values that were asked for then; a record that is another one by now counts as unchecked. */
-	#last: { answer: Checked; against: Map<string, string> } | null = $state.raw(null);
+	#last: { answer: Checked; against: Record<string, string> } | null = $state.raw(null);
 
 	constructor(id: string, read: () => Promise<Planned>) {
 		this.#id = id;
@@ -49,7 +49,7 @@ export class DomainDns {
 		if (this.isChecking) return;
 		this.isChecking = true;
 		this.checkFailed = null;
-		const against = new Map(this.planned.value?.records.map(({ id, value }) => [id, value]));
+		const against = Object.fromEntries(this.planned.value?.records.map(({ id, value }) => [id, value]) ?? []);
 		try {
 			this.#last = { answer: await api.domains.checkDns.query({ id: this.#id }), against };
 			// The check stored on each key what it saw.
@@ -62,7 +62,7 @@ export class DomainDns {
 	}
 
 	#checkedOf({ id, value }: PlannedRecord): CheckedRecord | undefined {
-		if (this.#last?.against.get(id) !== value) return undefined;
+		if (this.#last?.against[id] !== value) return undefined;
 		return this.#last.answer.records.find((record) => record.id === id);
 	}
 }

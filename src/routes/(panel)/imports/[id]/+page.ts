@@ -4,7 +4,7 @@ import type { PageLoad } from './$types';
 
 export const load: PageLoad = async ({ params: { id }, url, depends }) => {
 	depends(data('imports'));
-	const only = url.searchParams.get('only') === 'errors' ? 'errors' : 'all';
+	const only: 'all' | 'errors' = url.searchParams.get('only') === 'errors' ? 'errors' : 'all';
 	const cursor = url.searchParams.get('cursor');
 	const preview = await api.imports.preview
 		.query({ id, only, ...(cursor === null ? {} : { cursor }) })
