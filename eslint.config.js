@@ -51,6 +51,7 @@ export default ts.config(
 	{
 		files: ['**/*.test.ts', 'tests/**'],
 		rules: {
+			'@typescript-eslint/no-explicit-any': 'off',
 			'@typescript-eslint/no-unsafe-assignment': 'off',
 			'@typescript-eslint/no-unsafe-member-access': 'off',
 			'@typescript-eslint/no-unsafe-argument': 'off',

@@ -289,6 +289,15 @@ async function refusals(): Promise<void> {
 			(await must('audit.list', { limit: 200, ...(cursor !== undefined && { cursor }) })).nextCursor ?? undefined;
 }
 
+it('a body that is no JSON is not repeated', async () => {
+	const text = secret('broken body');
+	for (const body of [`{"password":"${text}`, `${text}`, `{"password":${text}}`]) {
+		const answer = await callOverHttp(app, 'auth.login', undefined, { local: null, body });
+		expect(answer.ok).toBe(false);
+		answers.push({ path: 'auth.login', text: answer.text });
+	}
+});
+
 const secretFields = /password|secret|token|pem|apikey|code|^text$/i;
 
 it('every field that takes a secret was given one', () => {

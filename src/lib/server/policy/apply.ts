@@ -143,15 +143,17 @@ async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
 	if (compiled.problemCounts.blocking > 0) {
 		throw new UserError(
 			'PRECONDITION_FAILED',
-			`${compiled.problemCounts.blocking} problems stand in the way. Nothing was applied. Correct them and apply again.`,
+			`${compiled.problemCounts.blocking === 1 ? 'A problem stands' : `${compiled.problemCounts.blocking} problems stand`} in the way. Nothing was applied. Correct them and apply again.`,
 			{ reason: 'problems', problems: compiled.problems.filter(({ blocks }) => blocks) }
 		);
 	}
 	const { errors, warnings } = compiled.problemCounts;
 	const facts = [
 		version === undefined ? undefined : `KumoMTA ${version}.`,
-		errors === 0 ? undefined : `${errors} objects are not ready and stay out.`,
-		warnings === 0 ? undefined : `${warnings} warnings.`
+		errors === 0
+			? undefined
+			: `${errors === 1 ? 'One object is not ready and stays' : `${errors} objects are not ready and stay`} out.`,
+		warnings === 0 ? undefined : `${warnings === 1 ? 'One warning' : `${warnings} warnings`}.`
 	];
 	const isUnchanged = drift.length === 0 && (await isLiveAlready(run, compiled));
 	const output = [isUnchanged ? 'This is what is live.' : 'Nothing stands in the way.', ...facts]

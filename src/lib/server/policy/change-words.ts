@@ -51,9 +51,7 @@ export function senderChanged(address: string, was: SenderValue, is: SenderValue
 	if (was.status !== is.status) parts.push(is.status === 'paused' ? 'is paused' : 'is enabled again');
 	if (was.tenant !== is.tenant) parts.push(`queues as ${is.tenant} (was ${was.tenant})`);
 	if (was.salt !== is.salt || was.hash !== is.hash || was.iterations !== is.iterations)
-		parts.push(
-			is.hash === undefined ? 'password removed' : was.hash === undefined ? 'password set' : 'password changed'
-		);
+		parts.push(`has its password ${is.hash === undefined ? 'removed' : was.hash === undefined ? 'set' : 'changed'}`);
 	return `Sender ${address} ${parts.join(', ') || 'changes'}`;
 }
 
