@@ -49,17 +49,18 @@ const forgetRuns = () =>
 		'write'
 	);
 
-const fields = procedures
-	.filter(({ kind }) => kind === 'mutation')
-	.flatMap(({ path, input }) =>
-		textFieldsOf(input).map((field) => ({ path, field, name: `${path} ${field.path.join('.')}` }))
-	);
+const fieldsOf = (kind: 'query' | 'mutation') =>
+	procedures
+		.filter((each) => each.kind === kind)
+		.flatMap(({ path, input }) =>
+			textFieldsOf(input).map((field) => ({ path, field, name: `${path} ${field.path.join('.')}` }))
+		);
 
 /** Each try costs a bcrypt: fewer of them. */
 const isSlow = (name: string) => /^auth\.(?!sessions)|^bounces\..* password$/.test(name);
 
 describe('text in', () => {
-	it.each(fields)(
+	it.each(fieldsOf('mutation'))(
 		'$name',
 		async ({ path, field, name }) => {
 			const inputs = () => validInputs(world, ++number)[path]!;
@@ -100,6 +101,21 @@ describe('text in', () => {
 		},
 		60_000
 	);
+});
+
+describe('text asked for', () => {
+	it.each(fieldsOf('query'))('$name', async ({ path, field }) => {
+		const base = validInputs(world, 1)[path]!.find((input) => withValue(input, field.path, 'x') !== undefined);
+		expect(base, 'validInputs lacks this field').toBeDefined();
+		for (const text of hostileTexts) {
+			const { cursor: _, ...input } = base as Record<string, unknown>;
+			const asked = field.path[0] === 'cursor' ? { ...input, cursor: text } : withValue(input, field.path, text);
+			const answer = await world.call(path, asked);
+			if (answer.ok) continue;
+			expectPlainRefusal(answer);
+			expect(Object.keys(answer.error.fieldErrors), answer.text).toEqual([field.path.join('.')]);
+		}
+	});
 });
 
 describe('an import', () => {

@@ -69,8 +69,8 @@ export async function openWorld(clock = testClock().now): Promise<World> {
 	const upload = await must('imports.create', { kind: 'domains-and-senders' });
 	await must('imports.append', { id: upload.id, part: 0, text: 'domain,sender\nexample.com,shop\n' });
 	const { hash } = await must('policy.preview');
-	const { applyId, outcome } = await must('policy.apply', { expectedHash: hash });
-	if (outcome !== 'applied') throw new Error(`The first policy was ${outcome}.`);
+	const { applyId, outcome, steps } = await must('policy.apply', { expectedHash: hash });
+	if (outcome !== 'applied') throw new Error(`The first policy was ${outcome}: ${JSON.stringify(steps)}`);
 	const ids = {
 		source: source.id,
 		pool: pool.id,
