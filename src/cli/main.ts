@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { EnvError, readEnv } from '../lib/server/core/env.ts';
 import type { Env } from '../lib/server/core/env.ts';
 import { createLog } from '../lib/server/core/log.ts';
@@ -81,11 +80,7 @@ async function run(command: Command, args: string[], helpCommand: string): Promi
 
 /** A wrong DATA_DIR must not become a new, empty panel. */
 function assertPanel({ databaseUrl, dataDir }: Env): void {
-	if (
-		!databaseUrl.startsWith('file:') ||
-		existsSync(databaseUrl.startsWith('file://') ? fileURLToPath(databaseUrl) : databaseUrl.slice('file:'.length))
-	)
-		return;
+	if (!databaseUrl.startsWith('file:') || existsSync(databaseUrl.slice('file:'.length))) return;
 	throw new EnvError(
 		`There is no panel in ${dataDir}. Nothing was made or changed. Set DATA_DIR to the panel's data directory, or start the panel there first.`
 	);

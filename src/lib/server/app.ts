@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { createBudget } from './core/budget.ts';
 import type { Budget } from './core/budget.ts';
 import { openDatabase } from './core/database.ts';
@@ -41,14 +41,14 @@ export async function openApp(
 	prepareDataDir(env.dataDir);
 	const log = given.log ?? createLog(env.logLevel);
 	const keys = openKeys(env.dataDir);
-	const database = await openDatabase(env.databaseUrl, env.databaseAuthToken);
+	closeDatabaseFile(env.databaseUrl);
+	const database = await openDatabase(env.databaseUrl, { authToken: env.databaseAuthToken });
 	try {
 		await migrate(database, { url: env.databaseUrl, dataDir: env.dataDir, log });
 	} catch (error) {
 		database.close();
 		throw error;
 	}
-	if (env.databaseUrl.startsWith('file:')) chmodSync(env.databaseUrl.slice('file:'.length), 0o600);
 	const clock = given.clock ?? Date.now;
 	return {
 		env,
@@ -62,6 +62,13 @@ export async function openApp(
 		kumod: given.kumod ?? createKumod(env.kumodApi),
 		close: () => database.close()
 	};
+}
+
+/** A file that was there before is closed to others before it is opened: what SQLite lays beside it takes its mode. */
+function closeDatabaseFile(url: string): void {
+	if (!url.startsWith('file:')) return;
+	const path = url.slice('file:'.length);
+	for (const each of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(each)) chmodSync(each, 0o600);
 }
 
 /** Nobody else looks in (0700), also when the directory was there before the panel. */

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Client, InStatement, ResultSet, Transaction } from '@libsql/client';
 import type { LibSQLDatabase } from 'drizzle-orm/libsql';
+import { openClient } from './open-client.ts';
 
 /** The panel's database: drizzle over one libSQL client whose writes stand in one queue. */
 export interface Database {
@@ -20,25 +21,19 @@ const insideTransaction = new AsyncLocalStorage<true>();
  * Opens the database at a URL; the HTTP client is loaded only when the URL asks for it.
  * Nothing else in this process may open an embedded file: two SQLite libraries on one file drop each other's POSIX
  * locks, and an acknowledged commit is lost.
+ * @param options.timeoutMs how long a libSQL server may take for one answer.
+ * @throws EnvError when there is no usable database.
  */
-export async function openDatabase(url: string, authToken?: string): Promise<Database> {
-	const client = serialiseWrites(await openClient(url, authToken));
+export async function openDatabase(
+	url: string,
+	options: { authToken?: string | undefined; timeoutMs?: number } = {}
+): Promise<Database> {
+	const client = serialiseWrites(await openClient(url, options));
 	const { drizzle } = await import('drizzle-orm/libsql/sqlite3');
 	const db = drizzle({ client });
 	const transaction = db.transaction.bind(db);
 	db.transaction = (work, config) => transaction((tx) => insideTransaction.run(true, () => work(tx)), config);
 	return { db, client, close: () => client.close() };
-}
-
-async function openClient(url: string, authToken?: string): Promise<Client> {
-	if (url.startsWith('file:')) {
-		const { createClient } = await import('@libsql/client/sqlite3');
-		const client = createClient({ url, timeout: 5000 });
-		await client.execute('PRAGMA journal_mode = WAL');
-		return client;
-	}
-	const { createClient } = await import('@libsql/client/http');
-	return createClient({ url: url.replace(/^libsql:/, 'https:'), authToken });
 }
 
 /**
@@ -134,13 +129,16 @@ function releasing(client: Client, transaction: Transaction, release: () => void
 	});
 }
 
-/** After SQLITE_BUSY the failed statement stays open and every later commit on that connection fails: connect anew. */
+/**
+ * After SQLITE_BUSY the failed statement stays open and every later commit on that connection fails: connect anew. A
+ * server closes a failed statement itself, and connecting anew would break off what others have under way there.
+ */
 async function healing<T>(client: Client, work: () => Promise<T>): Promise<T> {
 	try {
 		return await work();
 	} catch (error) {
-		if (error instanceof Error && String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY'))
-			client.reconnect();
+		const isBusy = error instanceof Error && String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY');
+		if (isBusy && client.protocol === 'file') client.reconnect();
 		throw error;
 	}
 }

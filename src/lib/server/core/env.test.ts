@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EnvError, readEnv } from './env.ts';
 
@@ -8,6 +9,20 @@ const bad: [string, string][] = [
 	['ORIGIN', 'panel.test'],
 	['ORIGIN', 'ftp://mta.example.net'],
 	['DATABASE_URL', 'postgres://secret:hunter2@db/panel'],
+	['DATABASE_URL', 'file:/'],
+	['DATABASE_URL', 'file::memory:'],
+	['DATABASE_URL', 'file:/srv/panel.db?mode=memory'],
+	['DATABASE_URL', 'file:/srv/panel.db#1'],
+	['DATABASE_URL', 'file:/srv/a%20b.db'],
+	['DATABASE_URL', 'file:/srv/panel/'],
+	['DATABASE_URL', 'file://server/srv/panel.db'],
+	['DATABASE_URL', 'file:////srv/panel.db'],
+	['DATABASE_URL', 'file://localhost'],
+	['DATABASE_URL', 'https://panel:hunter2@db.example.net'],
+	['DATABASE_URL', 'https://db.example.net?authToken=hunter2'],
+	['DATABASE_URL', 'wss://db.example.net'],
+	['DATABASE_AUTH_TOKEN', 'two\nlines'],
+	['DATABASE_AUTH_TOKEN', 'schlüssel'],
 	['KUMOMTA_ROOT', 'relative/path'],
 	['KUMOMTA_ROOT', '/srv/kumo mta'],
 	['KUMOMTA_ROOT', "/srv/kumo'mta"],
@@ -36,6 +51,25 @@ describe('readEnv', () => {
 			databaseUrl: 'file:/srv/panel/panel.db',
 			trustedProxies: []
 		});
+	});
+
+	it.each([
+		['file:panel.db', `file:${join(process.cwd(), 'panel.db')}`],
+		['file:./data/../panel.db', `file:${join(process.cwd(), 'panel.db')}`],
+		['file:/srv/panel.db', 'file:/srv/panel.db'],
+		['file:///srv/panel.db', 'file:/srv/panel.db'],
+		['file://localhost/srv/panel.db', 'file:/srv/panel.db'],
+		['file:/srv/the panel.db', 'file:/srv/the panel.db'],
+		['libsql://db.example.net', 'libsql://db.example.net'],
+		['libsql://db.example.net:8080?tls=0', 'libsql://db.example.net:8080?tls=0'],
+		['http://[::1]:8080', 'http://[::1]:8080'],
+		['https://db.example.net/panel/', 'https://db.example.net/panel/']
+	])('reads DATABASE_URL=%s as %s', (given, read) => {
+		expect(readEnv({ DATABASE_URL: given }).databaseUrl).toBe(read);
+	});
+
+	it('takes a token with the line end that a file gave it', () => {
+		expect(readEnv({ DATABASE_AUTH_TOKEN: 'token\n' }).databaseAuthToken).toBe('token');
 	});
 
 	it('does not start where no policy could be applied, and says which variable mends it', () => {

@@ -10,7 +10,7 @@ export interface Env {
 	/** Where browsers reach the panel, e.g. `https://mta.example.net`; derived from host and port when not set. */
 	origin: string;
 	dataDir: string;
-	/** `file:` URL of the embedded database, or `libsql://`, `http://`, `https://` of a libSQL server. */
+	/** `file:` and the absolute path of the embedded database, or `libsql://`, `http://`, `https://` of a libSQL server. */
 	databaseUrl: string;
 	databaseAuthToken: string | undefined;
 	/** Absolute; `etc/` below it holds the policy, DKIM keys and TLS files. */
@@ -33,6 +33,11 @@ export class EnvError extends Error {
 const isPlainPath = (path: string) => isAbsolute(path) && /^[A-Za-z0-9._/-]+$/.test(path);
 const plainPath = 'an absolute path of letters, digits, dots, dashes, underscores and slashes';
 
+/** `file:panel.db`, `file:/srv/panel.db`, `file:///srv/panel.db`: a name in memory, parameters and escapes are not taken. */
+const fileUrl = /^file:(?:\/\/(?:localhost)?(?=\/))?(?!\/\/|:)([^%#?\p{Cc}]*[^%#?\p{Cc}/])$/u;
+/** Without a user or token in it: a URL may stand in a message. */
+const serverUrl = /^(?:libsql|https?):\/\/[^\s/?#@]+(?:\/[^\s?#]*)?(?:\?tls=[01])?$/;
+
 const variables = z.object({
 	HOST: z.string().min(1).default('127.0.0.1').describe('an address or name to listen on'),
 	PORT: z.coerce.number().int().min(0).max(65_535).default(9000).describe('a port number from 0 to 65535'),
@@ -49,10 +54,18 @@ const variables = z.object({
 		.describe('a directory without %, # and ? in its name'),
 	DATABASE_URL: z
 		.string()
-		.regex(/^(?:file:|libsql:\/\/|https?:\/\/)\S+$/)
+		.refine((url) => fileUrl.test(url) || serverUrl.test(url))
+		.transform((url) => absoluteFile(url) ?? url)
 		.optional()
-		.describe('a URL that begins with file:, libsql://, http:// or https://'),
-	DATABASE_AUTH_TOKEN: z.string().min(1).optional().describe('the token of the libSQL server'),
+		.describe(
+			'file: and the path of a file without %, # and ?, or the libsql://, http:// or https:// address of a libSQL server, whose token stands in DATABASE_AUTH_TOKEN'
+		),
+	DATABASE_AUTH_TOKEN: z
+		.string()
+		.trim()
+		.regex(/^[\x21-\x7e]+$/)
+		.optional()
+		.describe('the token of the libSQL server, in one line'),
 	KUMOMTA_ROOT: z.string().refine(isPlainPath).optional().describe(plainPath),
 	KUMOD_BIN: z.string().refine(isAbsolute).optional().describe('the absolute path of kumod'),
 	KUMOD_API: z
@@ -72,6 +85,11 @@ const variables = z.object({
 		.describe('IP addresses of proxies, separated by commas'),
 	LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('debug, info, warn or error')
 });
+
+function absoluteFile(url: string): string | undefined {
+	const path = fileUrl.exec(url)?.[1];
+	return path === undefined ? undefined : `file:${resolve(path)}`;
+}
 
 /**
  * Reads and checks the environment.

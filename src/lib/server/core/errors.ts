@@ -58,14 +58,23 @@ export function versionMoved(what: string): UserError {
 	);
 }
 
-/** The extended SQLite code (`SQLITE_CONSTRAINT_UNIQUE` …) behind an error of drizzle or libSQL, if there is one. */
+/**
+ * The extended SQLite code (`SQLITE_CONSTRAINT_UNIQUE` …) behind an error of drizzle or libSQL, if there is one. A libSQL
+ * server tells the primary code only (libsql-server, hrana/stmt.rs): there SQLite's own words name the constraint.
+ */
 export function sqliteCode(error: unknown): string | undefined {
 	for (let each = error; each instanceof Error; each = each.cause) {
 		const { extendedCode, code } = each as { extendedCode?: unknown; code?: unknown };
 		if (typeof extendedCode === 'string') return extendedCode;
+		if (code === 'SQLITE_CONSTRAINT') return constraintCode(each.message);
 		if (typeof code === 'string' && code.startsWith('SQLITE_')) return code;
 	}
 	return undefined;
+}
+
+function constraintCode(message: string): string {
+	const kind = /(?:^|: )(UNIQUE|FOREIGN KEY|CHECK|NOT NULL) constraint failed/.exec(message)?.[1];
+	return kind === undefined ? 'SQLITE_CONSTRAINT' : `SQLITE_CONSTRAINT_${kind.replace(' ', '')}`;
 }
 
 /**

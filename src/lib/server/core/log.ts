@@ -57,7 +57,7 @@ function describe(error: Error): Fields {
 /** Drizzle's error has no name of its own and its message is repeated by whatever wraps it. */
 function holdsStatement(error: Error): boolean {
 	for (let each: unknown = error; each instanceof Error; each = each.cause) {
-		if (each.name === 'DrizzleQueryError' || each.name === 'LibsqlError' || 'params' in each) return true;
+		if (each.name === 'DrizzleQueryError' || /^Libsql(?:Batch)?Error$/.test(each.name) || 'params' in each) return true;
 		if (each.message.startsWith('Failed query')) return true;
 	}
 	return false;
