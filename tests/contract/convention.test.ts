@@ -329,6 +329,23 @@ describe('an error', () => {
 		if (asked?.ok === false) shape(asked);
 	});
 
+	it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype'])(
+		'is the answer to a field that every object has: %s',
+		async (name) => {
+			for (const [path, fields] of [
+				['bounces.update', `"id":"${world.ids.bounce}","notes":"a note"`],
+				['settings.update', '"hostname":"mta.example.net"'],
+				['auth.logout', '']
+			] as const) {
+				const body = `{${[fields, `"${name}":{"version":99,"notes":"polluted"}`].filter(Boolean).join(',')}}`;
+				const answer = await world.call(path, undefined, { body });
+				expect(answer.error.code, answer.text).toBe('BAD_REQUEST');
+				shape(answer);
+			}
+			expect({} as Record<string, unknown>).not.toHaveProperty('notes');
+		}
+	);
+
 	it('of a bug names the request and nothing else', async () => {
 		const { client } = world.app.database;
 		await client.execute('CREATE TRIGGER broken BEFORE INSERT ON pools BEGIN SELECT * FROM nowhere; END');
