@@ -14,9 +14,11 @@ import { domainName } from '../../../../tests/support/estate.ts';
 import { fillEstate, testHost } from '../../../../tests/support/policy-app.ts';
 import { refusalOf } from '../../../../tests/support/refusal.ts';
 import { createKumod } from '../kumod/client.ts';
-import { applyPending } from './apply.ts';
+import { getSettingsRow, update } from '../settings/service.ts';
+import { applyPending, restoreRevision } from './apply.ts';
 import { closeCompiler } from './compile.ts';
 import { refreshAgain } from './refresh-again.ts';
+import { readLive } from './live.ts';
 import { policyRoots } from './roots.ts';
 import { getPreview, getStatus } from './service.ts';
 
@@ -267,5 +269,28 @@ describe('a refresh that is owed', () => {
 		expect(applied).toBeGreaterThan(asked);
 		expect(api.requests.length).toBe(applied);
 		expect(await app.host.files.stat(roots.refreshDue)).toBeUndefined();
+	});
+});
+
+describe('KumoMTA’s HTTP API', () => {
+	it('is spoken to as the revision that runs wants it, whatever Settings say by then', async () => {
+		const { app, api, systemd, roots } = await nodeWithKumomta();
+		systemd.restart = async () => {
+			const live = await readLive(app.host, roots);
+			const directory = 'revision' in live ? join(roots.revisions, live.revision) : '';
+			const isClosed = readFileSync(join(directory, 'node.toml'), 'utf8').includes('mode = "credential"');
+			const { httpApiPassword } = await getSettingsRow(app.db);
+			const password = app.keys.panel.open(httpApiPassword ?? '', 'settings.httpApi.password').open();
+			api.script.credential = isClosed ? password : undefined;
+			api.script.luaLoadCount = 1;
+			return { isDone: true, detail: 'was restarted' };
+		};
+		for (const httpApi of ['credential', 'trusted'] as const) {
+			await update(app, { httpApi });
+			expect((await apply(app)).outcome).toBe('applied');
+		}
+		expect(await restoreRevision(app, who, { number: 2 }, times)).toMatchObject({ outcome: 'applied', revision: 4 });
+		await edit(app, 'UPDATE pool_sources SET weight = weight + 1');
+		expect(await restoreRevision(app, who, { number: 3 }, times)).toMatchObject({ outcome: 'applied', revision: 5 });
 	});
 });

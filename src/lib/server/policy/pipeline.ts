@@ -3,6 +3,7 @@ import type { Kumod } from '../kumod/client.ts';
 import type { Credential } from '../kumod/http.ts';
 import type { Owner } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
+import { credentialFor } from './credential.ts';
 import { listenersOf } from './listeners.ts';
 import { readLive, textOf } from './live.ts';
 import type { Live } from './live.ts';
@@ -30,6 +31,7 @@ export interface Pipeline {
 	kumod: Kumod;
 	roots: PolicyRoots;
 	kumodBin: string | undefined;
+	/** Used where the revision that KumoMTA runs asks for it. */
 	credential: Credential | undefined;
 	clock: () => number;
 	patience: Patience;
@@ -108,14 +110,21 @@ interface SwappedChange extends Change {
 
 /** From the swap on; also the way back to an older revision that lies complete on disk. */
 export async function goLive(pipeline: Pipeline, change: Change): Promise<PipelineOutcome> {
-	const loadsBefore = await readLoads(pipeline.kumod, pipeline.credential);
+	const [asBefore, asNow] = [speakingTo(pipeline, change.before), speakingTo(pipeline, change.manifest)];
+	const loadsBefore = await readLoads(pipeline.kumod, asBefore.credential);
 	const secondBumpAt = await findSecondBump(pipeline, change);
 	const isUnharmed =
-		(await swap(pipeline, change)) && (await tellAndLook(pipeline, { ...change, loadsBefore, secondBumpAt }));
+		(await swap(pipeline, change)) && (await tellAndLook(asNow, { ...change, loadsBefore, secondBumpAt }));
 	if (isUnharmed) return 'applied';
-	await undo(pipeline, { ...change, secondBumpAt });
+	await undo(asBefore, { ...change, secondBumpAt });
 	return 'reverted';
 }
+
+/** A KumoMTA that runs a revision asks for the credential, or not, as that revision says; Settings may have moved on. */
+const speakingTo = (pipeline: Pipeline, manifest: Manifest | undefined): Pipeline => ({
+	...pipeline,
+	credential: credentialFor(pipeline.credential, manifest)
+});
 
 /** When sources or pools moved, by this change or by one shortly before, one more epoch is owed; a restart pays it. */
 async function findSecondBump(

@@ -1,8 +1,9 @@
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
-import { panelCredential } from './credential.ts';
+import { credentialFor, panelCredential } from './credential.ts';
 import { readLive } from './live.ts';
 import { takeLock } from './lock.ts';
+import { manifestOf } from './pipeline.ts';
 import { findDueRefresh, forgetRefresh, refreshKumod, rememberRefresh } from './refresh.ts';
 import { policyRoots } from './roots.ts';
 
@@ -29,7 +30,8 @@ export async function refreshAgain(app: App): Promise<void> {
 		const live = await readLive(app.host, roots);
 		const isLive = 'revision' in live && live.revision === still.revision;
 		const { host, kumod, env } = app;
-		const context = { host, kumod, credential: await panelCredential(app), isInstalled: env.kumodBin !== undefined };
+		const credential = credentialFor(await panelCredential(app), manifestOf(roots, live));
+		const context = { host, kumod, credential, isInstalled: env.kumodBin !== undefined };
 		const result = isLive ? await refreshKumod(context, still.kind) : undefined;
 		if (result?.status === 'failed') {
 			app.log.warn('an owed refresh failed', { revision: still.revision, kind: still.kind, output: result.output });
