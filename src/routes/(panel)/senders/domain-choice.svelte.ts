@@ -7,6 +7,12 @@ type Domain = Outputs['domains']['list']['items'][number];
 const offered = 20;
 const pauseMs = 200;
 
+/** The server searches names as A-labels (RFC 5891): a whole name in Unicode has to be asked for as one. */
+function asciiName(text: string): string {
+	if (/^[\x20-\x7e]*$/.test(text)) return text;
+	return URL.parse(`http://${text}`)?.hostname ?? text;
+}
+
 /** A domain being chosen by typing, out of however many there are: the server searches. */
 export class DomainChoice {
 	text = $state('');
@@ -40,7 +46,7 @@ export class DomainChoice {
 		const asked = (this.#asked += 1);
 		this.isSearching = true;
 		try {
-			const search = this.text.trim().slice(0, 100);
+			const search = asciiName(this.text.trim()).slice(0, 100);
 			const { items } = await api.domains.list.query({ limit: offered, ...(search === '' ? {} : { search }) });
 			if (asked !== this.#asked) return;
 			this.found = items;
