@@ -44,12 +44,28 @@ async function main(): Promise<void> {
 
 function serve(env: Env, handler: Handler, request: TaggedRequest, response: ServerResponse): void {
 	request.requestId = randomUUID();
+	if (env.trustedProxies.length === 0 && request.headers['x-forwarded-for'] !== undefined) warnOfProxy();
 	const peer = request.socket.remoteAddress ?? 'unknown';
 	request.clientAddress = clientAddress(env.trustedProxies, peer, request.headers['x-forwarded-for']?.toString());
 	for (const [name, value] of Object.entries(headers(env))) response.setHeader(name, value);
 	response.setHeader('X-Request-Id', request.requestId);
 	response.once('close', () => closing && listening?.closeIdleConnections());
 	handler(request, response, () => response.writeHead(404).end('Not found'));
+}
+
+let isWarned = false;
+
+/** Once: behind a proxy that is not named, one visitor can use up the tries of all. */
+function warnOfProxy(): void {
+	if (isWarned) return;
+	isWarned = true;
+	const line = {
+		at: new Date().toISOString(),
+		level: 'warn',
+		event: 'proxy not trusted',
+		what: 'A request came with X-Forwarded-For, but TRUSTED_PROXY is not set: all visitors behind a proxy count as one. Set TRUSTED_PROXY to its address.'
+	};
+	process.stderr.write(`${JSON.stringify(line)}\n`);
 }
 
 /** On every answer: pages, API, assets and errors. SvelteKit puts a page's own policy with its nonce in place of this one. */

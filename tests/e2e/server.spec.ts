@@ -164,6 +164,9 @@ test('a forwarded address is believed only from a trusted proxy', async () => {
 	expect((await login(proxied.url, '203.0.113.200')).status).toBe(401);
 	for (let tries = 0; tries < 6; tries += 1) await login(proxied.url, `198.51.100.${tries}, 203.0.113.77`);
 	expect((await login(proxied.url, '203.0.113.77')).status).toBe(429);
+	expect(proxied.output()).not.toContain('TRUSTED_PROXY');
+	for (let tries = 0; tries < 2; tries += 1) await login(server.url, '203.0.113.78');
+	await expect.poll(() => server.output().split('proxy not trusted').length).toBe(2);
 	await proxied.remove();
 });
 
