@@ -27,10 +27,3 @@ export function countedTime(seconds: number | null, unit: string): Counted {
 export function secondsOf({ count, unit }: Counted): number | null {
 	return count === null ? null : count * Number(unit);
 }
-
-/** "20 minutes". */
-export function timeText(seconds: number): string {
-	const { count, unit } = countedTime(seconds, '1');
-	const label = timeUnits.find(({ value }) => value === unit)?.label ?? '';
-	return `${count?.toLocaleString('en')} ${count === 1 ? label.slice(0, -1) : label}`;
-}
