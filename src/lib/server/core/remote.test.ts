@@ -116,6 +116,14 @@ describe('a libSQL server that the panel must not use', () => {
 	});
 });
 
+it('is reached by a libsql: address without TLS too', async () => {
+	const server = await startServer();
+	const url = `${server.url.replace('http:', 'libsql:')}?tls=0`;
+	const database = await openDatabase(url, { authToken: server.token });
+	expect((await database.client.execute('SELECT 1 AS n')).rows[0]?.['n']).toBe(1);
+	database.close();
+});
+
 describe('migrations on a libSQL server', () => {
 	it('make what they make in a file, once', async () => {
 		const { server, database } = await openMigrated();
@@ -241,8 +249,9 @@ describe('the write queue before a libSQL server', () => {
 		const holder = await other.client.transaction('write');
 		await holder.execute("INSERT INTO pools(id, name, created_at) VALUES ('h', 'held', 1)");
 		server.script.busyTimeoutMs = 20;
-		const refusal = await refusalOf(database.db.transaction((tx) => tx.insert(pools).values(pool('late'))));
-		expect(sqliteCode(refusal)).toBe('SQLITE_BUSY');
+		const alone = await refusalOf(database.db.insert(pools).values(pool('late')));
+		const inTransaction = await refusalOf(database.db.transaction((tx) => tx.insert(pools).values(pool('late'))));
+		expect([alone, inTransaction].map(sqliteCode)).toEqual(['SQLITE_BUSY', 'SQLITE_BUSY']);
 		expect((await snapshot.execute('SELECT count(*) AS n FROM pools')).rows[0]?.['n']).toBe(0);
 		snapshot.close();
 		await holder.rollback();
