@@ -47,10 +47,12 @@ for (const [width, height, theme] of [
 		const page = await context.newPage();
 		const { complaints } = await watchPage(page);
 		await page.goto(`${server.url}/login`);
+		await page.getByRole('heading', { level: 1 }).waitFor();
 		await expectAccessible(page);
 		await signIn(page, registered.session);
 		for (const path of paths) {
 			await page.goto(server.url + path);
+			await page.getByRole('heading', { level: 1 }).waitFor();
 			await page.waitForLoadState('networkidle');
 			await expectAccessible(page);
 		}

@@ -1,4 +1,6 @@
-import { and, eq, gte, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, between, desc, eq, gte, lt, lte, max, min, or, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import type { AuditStart, Gate } from '../core/trpc.ts';
@@ -7,6 +9,7 @@ import type { listAudit as listAuditInput } from './inputs.ts';
 import { auditEntries } from './tables.ts';
 
 const keptForMs = 400 * 24 * 60 * 60_000;
+const keptRows = 200_000;
 const inputLimit = 16_384;
 
 export async function startAudit(app: App, { caller, ...entry }: AuditStart): Promise<number> {
@@ -40,28 +43,58 @@ export async function listAudit(app: App, input: z.infer<typeof listAuditInput>)
 		matchesText(input.search, auditEntries.action, auditEntries.actorName, auditEntries.target, auditEntries.address)
 	);
 	const { cursor: _, limit: __, search: ___, sort: ____, ...binding } = input;
-	const page = await listPage<typeof auditEntries.$inferSelect>(input, {
+	const page = await listPage<Row>(input, {
 		binding,
 		key: (row) => [row.id, row.id],
-		count: () => app.db.$count(auditEntries, where),
-		read: (after, limit) =>
-			app.db
-				.select()
-				.from(auditEntries)
-				.where(
-					and(
-						where,
-						after === null
-							? undefined
-							: dir === 'asc'
-								? sql`${auditEntries.id} > ${after[1]}`
-								: lt(auditEntries.id, Number(after[1]))
-					)
-				)
-				.orderBy(dir === 'asc' ? sql`${auditEntries.id} asc` : sql`${auditEntries.id} desc`)
-				.limit(limit)
+		count: () => countMatching(app, where),
+		read: (after, limit) => readMatching(app, { where, dir, after: after === null ? null : Number(after[1]), limit })
 	});
 	return { ...page, items: page.items.map((row) => ({ ...row, id: String(row.id) })) };
+}
+
+type Row = typeof auditEntries.$inferSelect;
+
+/** A look at this many rows takes some milliseconds; between two of them others get their turn. */
+const windowRows = 20_000;
+
+/** Ranges of ids that hold all rows, in the order of the list. */
+async function windowsOf(app: App, dir: 'asc' | 'desc'): Promise<[from: number, to: number][]> {
+	const [ends] = await app.db.select({ first: min(auditEntries.id), last: max(auditEntries.id) }).from(auditEntries);
+	const windows: [number, number][] = [];
+	for (let from = ends?.first ?? 1; from <= (ends?.last ?? 0); from += windowRows)
+		windows.push([from, from + windowRows - 1]);
+	return dir === 'asc' ? windows : windows.reverse();
+}
+
+async function countMatching(app: App, where: SQL | undefined): Promise<number> {
+	let total = 0;
+	for (const [from, to] of await windowsOf(app, 'asc')) {
+		total += await app.db.$count(auditEntries, and(where, between(auditEntries.id, from, to)));
+		await nextTurn();
+	}
+	return total;
+}
+
+async function readMatching(
+	app: App,
+	{ where, dir, after, limit }: { where: SQL | undefined; dir: 'asc' | 'desc'; after: number | null; limit: number }
+): Promise<Row[]> {
+	const rows: Row[] = [];
+	for (const [from, to] of await windowsOf(app, dir)) {
+		const least = dir === 'asc' && after !== null ? Math.max(from, after + 1) : from;
+		const most = dir === 'desc' && after !== null ? Math.min(to, after - 1) : to;
+		if (least > most) continue;
+		const found = await app.db
+			.select()
+			.from(auditEntries)
+			.where(and(where, between(auditEntries.id, least, most)))
+			.orderBy(dir === 'asc' ? asc(auditEntries.id) : desc(auditEntries.id))
+			.limit(limit - rows.length);
+		rows.push(...found);
+		if (rows.length >= limit) break;
+		await nextTurn();
+	}
+	return rows;
 }
 
 function filters({ actor, action, target, outcome, from, to }: z.infer<typeof listAuditInput>) {
@@ -75,7 +108,16 @@ function filters({ actor, action, target, outcome, from, to }: z.infer<typeof li
 	);
 }
 
-/** Rows older than 400 days go. */
+/** Rows older than 400 days go, and the oldest of more than 200,000, some at a time. */
 export async function removeOldEntries(app: App): Promise<void> {
-	await app.db.delete(auditEntries).where(lt(auditEntries.at, app.clock() - keptForMs));
+	const [ends] = await app.db.select({ last: max(auditEntries.id) }).from(auditEntries);
+	const surplus = lte(auditEntries.id, (ends?.last ?? 0) - keptRows);
+	const old = lt(auditEntries.at, app.clock() - keptForMs);
+	for (const [from, to] of await windowsOf(app, 'asc')) {
+		const { rowsAffected } = await app.db
+			.delete(auditEntries)
+			.where(and(between(auditEntries.id, from, to), or(surplus, old)));
+		if (rowsAffected === 0) return;
+		await nextTurn();
+	}
 }
