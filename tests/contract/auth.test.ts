@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eq } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/lib/server/app.ts';
 import { auditEntries } from '../../src/lib/server/audit/tables.ts';
 import { prepareSetupCode } from '../../src/lib/server/auth/setup-code.ts';
 import { setUserPassword } from '../../src/lib/server/auth/service.ts';
-import { users } from '../../src/lib/server/auth/tables.ts';
+import { attempts, users } from '../../src/lib/server/auth/tables.ts';
 import { Secret } from '../../src/lib/server/core/secret.ts';
 import type { Context } from '../../src/lib/server/core/trpc.ts';
 import { createGate } from '../../src/lib/server/gate.ts';
@@ -42,10 +43,11 @@ const register = (overrides: Partial<{ email: string; password: string; setupCod
 	as(null).auth.register({ email, password, setupCode: setupCode(), ...overrides });
 const login = (attempt = password, address = '192.0.2.1', who = email) =>
 	as(null, address).auth.login({ email: who, password: attempt });
-const outcome = (call: Promise<unknown>) =>
+const outcome = (call: Promise<unknown>): Promise<string> =>
 	call.then(
 		() => 'ok',
-		(error: { code?: string; cause?: { detail?: { reason?: string } } }) => error.cause?.detail?.reason ?? error.code
+		(error: { code?: string; cause?: { detail?: { reason?: string } } }) =>
+			error.cause?.detail?.reason ?? error.code ?? 'unknown'
 	);
 
 describe('the first account', () => {
@@ -146,6 +148,16 @@ describe('guessing a password', () => {
 		for (let tries = 0; tries < 5; tries += 1) await outcome(login('wrong password!', `2001:db8:1:2::${tries}`));
 		expect(await outcome(login(password, '2001:db8:1:2:ffff::1'))).toBe('too-many-tries');
 		expect(await outcome(login(password, '2001:db8:1:3::1'))).toBe('ok');
+	});
+
+	it('stops after a hundred tries from one IPv6 site, however many networks it has', async () => {
+		await register();
+		for (const network of ['a', 'b', 'c']) await outcome(login('wrong password!', `2001:db8:1:${network}::1`));
+		const ofSite = eq(attempts.key, 'login 2001:db8:1::/48');
+		expect((await app.db.select().from(attempts).where(ofSite)).map(({ count }) => count)).toEqual([3]);
+		await app.db.update(attempts).set({ count: 100 }).where(ofSite);
+		expect(await outcome(login(password, '2001:db8:1:d::1'))).toBe('too-many-tries');
+		expect(await outcome(login(password, '2001:db8:2::1'))).toBe('ok');
 	});
 
 	it('stops after twenty tries from one address over all accounts', async () => {

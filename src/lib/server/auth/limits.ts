@@ -8,7 +8,7 @@ import { attempts } from './tables.ts';
 const windowMs = 15 * 60_000;
 
 /** What may fail how often in a quarter of an hour. */
-export const failureLimits = { accountFromAddress: 5, address: 20, setupCode: 10 } as const;
+export const failureLimits = { accountFromAddress: 5, address: 20, site: 100, setupCode: 10 } as const;
 
 /** An account attacked from many addresses is slowed from here on, never locked. */
 const slowedAfter = 30;
@@ -20,14 +20,24 @@ export function clientNetwork(address: string | null): string {
 	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
 	if (mapped?.[1]) return mapped[1];
 	if (!isIPv6(address)) return address;
+	return `${prefixOf(address, 4)}::/64`;
+}
+
+/** The site around an IPv6 client: whoever holds a /48 has 65,536 networks of /64. Null for IPv4. */
+export function clientSite(address: string | null): string | null {
+	const isMapped = address !== null && /^::ffff:\d+\./i.test(address);
+	return address === null || isMapped || !isIPv6(address) ? null : `${prefixOf(address, 3)}::/48`;
+}
+
+function prefixOf(address: string, length: number): string {
 	const [head = '', tail] = address.split('::');
 	const left = head.split(':').filter(Boolean);
 	const right = tail === undefined ? [] : tail.split(':').filter(Boolean);
 	const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right];
-	return `${groups
-		.slice(0, 4)
+	return groups
+		.slice(0, length)
 		.map((group) => parseInt(group, 16).toString(16))
-		.join(':')}::/64`;
+		.join(':');
 }
 
 /**

@@ -5,7 +5,15 @@ import { UserError, withConstraint } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Caller, Context } from '../core/trpc.ts';
 import { forgetRefusals } from './flood.ts';
-import { clientNetwork, countAttempt, failureLimits, forgiveAttempts, returnAttempt, slowdownMs } from './limits.ts';
+import {
+	clientNetwork,
+	clientSite,
+	countAttempt,
+	failureLimits,
+	forgiveAttempts,
+	returnAttempt,
+	slowdownMs
+} from './limits.ts';
 import { assertStrongPassword, hashPassword, verifyPassword } from './password.ts';
 import { createSession, endSessions, forgetCallers, hasSessionFrom } from './sessions.ts';
 import { isSetupCode, isSetupRequired, removeSetupCode } from './setup-code.ts';
@@ -78,6 +86,8 @@ export async function login(
 		account: `login ${network} ${email}`,
 		everywhere: `login-everywhere ${email}`
 	};
+	const site = clientSite(from.address);
+	if (site !== null) await countAttempt(app, `login ${site}`, failureLimits.site);
 	await countAttempt(app, keys.address, failureLimits.address);
 	const tries = await countAttempt(app, keys.account, failureLimits.accountFromAddress);
 	const failures = await countAttempt(app, keys.everywhere, Number.MAX_SAFE_INTEGER);
@@ -93,6 +103,7 @@ export async function login(
 	if (session === undefined) throw wrongPassword(failureLimits.accountFromAddress - tries);
 	await forgiveAttempts(app, keys.account);
 	await returnAttempt(app, keys.address);
+	if (site !== null) await returnAttempt(app, `login ${site}`);
 	await returnAttempt(app, keys.everywhere);
 	return { ...session, user: { id: user.id, email: user.email } };
 }

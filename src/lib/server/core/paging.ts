@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { domainToASCII } from 'node:url';
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core';
@@ -125,14 +126,21 @@ export async function searchIndexed(
 	search: string | undefined,
 	{ column, seq, index }: { column: AnySQLiteColumn; seq: AnySQLiteColumn; index: 'domains_search' | 'senders_search' }
 ): Promise<{ where?: SQL; hits?: number }> {
-	const text = search?.trim().toLowerCase();
-	if (!text) return {};
+	const text = asStored(search?.trim().toLowerCase() ?? '');
+	if (text === '') return {};
 	if ([...text].length < 3) return { where: sql`${column} >= ${text} and ${column} < ${text + '\u{10ffff}'}` };
 	const matching = sql`${sql.identifier(index)} where ${sql.identifier(index)} match ${`"${text.replaceAll('"', '""')}"`}`;
 	const few = sql`select rowid from ${matching} limit ${commonHits + 1}`;
 	const { hits } = await db.get<{ hits: number }>(sql`select count(*) as hits from (${few})`);
 	if (hits > commonHits) return { where: sql`instr(${column}, ${text}) > 0` };
 	return { hits, where: sql`${seq} in (select rowid from ${matching})` };
+}
+
+/** Names are stored as A-labels: whole labels in Unicode are looked for as such (`bücher` as `xn--bcher-kva`). */
+function asStored(text: string): string {
+	if (/^[\x20-\x7e]*$/.test(text)) return text;
+	const at = text.lastIndexOf('@') + 1;
+	return text.slice(0, at) + (domainToASCII(text.slice(at)) || text.slice(at));
 }
 
 /** The same rule for small tables, by GLOB over one or more columns. */

@@ -342,3 +342,16 @@ it('shows what to publish, and NOT_FOUND for a domain that is gone', async () =>
 	expect(await refusalOf(api.domains.dns({ id: 'x'.repeat(16) }))).toMatchObject({ code: 'NOT_FOUND' });
 	expect(await refusalOf(api.domains.checkDns({ id: 'x'.repeat(16) }))).toMatchObject({ code: 'NOT_FOUND' });
 });
+
+it('finds a name by its Unicode label, whole', async () => {
+	const app = await openTestApp();
+	const domains = caller(app).domains;
+	await domains.create({ name: 'bücher.example' });
+	await domains.create({ name: 'buecher.example' });
+	for (const search of ['bücher', 'BÜCHER.example', 'xn--bcher']) {
+		expect(
+			(await domains.list({ search })).items.map(({ name }) => name),
+			search
+		).toEqual(['xn--bcher-kva.example']);
+	}
+});

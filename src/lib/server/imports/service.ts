@@ -131,7 +131,9 @@ export async function discardImport(app: App, id: string): Promise<{ id: string 
 
 export async function removeExpiredImports(app: App): Promise<void> {
 	const gone = await app.db.delete(imports).where(lte(imports.expiresAt, app.clock())).returning({ id: imports.id });
-	if (gone.length > 0) previews.delete(app.database);
+	const kept = previews.get(app.database);
+	const isIdle = kept !== undefined && app.clock() - kept.usedAt > rememberedMs;
+	if (gone.length > 0 || isIdle) previews.delete(app.database);
 }
 
 async function getImport(app: App, db: DbOrTransaction, id: string): Promise<Row> {
@@ -170,15 +172,21 @@ function hasErrors(rows: PlannedRow[]): UserError {
 type Shown = Pick<Plan, 'rows' | 'summary' | 'hash'>;
 
 /** The plan that was paged last, without its passwords: each page of a large file would cost as much as the whole. */
-const previews = new WeakMap<App['database'], { key: string; plan: Shown }>();
+const previews = new WeakMap<App['database'], { key: string; plan: Shown; usedAt: number }>();
+
+/** Somebody who reads longer than this waits once more for the plan. */
+const rememberedMs = 10 * 60_000;
 
 async function findPlan(app: App, id: string): Promise<Shown> {
 	const key = `${id} ${await readMarks(app.db, id)}`;
 	const kept = previews.get(app.database);
-	if (kept?.key === key) return kept.plan;
+	if (kept?.key === key) {
+		kept.usedAt = app.clock();
+		return kept.plan;
+	}
 	const { rows, summary, hash } = await makePlan(app, id);
 	const plan = { rows, summary, hash };
-	previews.set(app.database, { key, plan });
+	previews.set(app.database, { key, plan, usedAt: app.clock() });
 	return plan;
 }
 

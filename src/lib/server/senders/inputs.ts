@@ -18,7 +18,7 @@ const limits = z
 /** A password somebody chose: SMTP clients disagree about everything beyond printable ASCII. */
 export const chosenPassword = z
 	.string()
-	.min(16, 'At least 16 characters, or leave it out and the panel makes one.')
+	.min(16, 'At least 16 characters, or leave it out.')
 	.max(128, 'At most 128 characters.')
 	.regex(/^[\x20-\x7e]*$/, 'Only letters, digits, spaces and the signs of an English keyboard.')
 	.transform((text) => new Secret(text));
