@@ -59,9 +59,14 @@ export async function startLibsqlDouble({ directory, foreignKeys = true }: Libsq
 		const stream = taken(streams, body.baton ?? null) ?? openStream(file, { foreignKeys, version });
 		pipelines.push(body.requests.map(({ type }) => type).join(' '));
 		const results: unknown[] = [];
-		for (const request of body.requests) {
-			script.onRequest?.(request);
-			results.push(await answerRequest(stream, request, script.busyTimeoutMs));
+		try {
+			for (const request of body.requests) {
+				script.onRequest?.(request);
+				results.push(await answerRequest(stream, request, script.busyTimeoutMs));
+			}
+		} catch (error) {
+			closeStream(stream);
+			throw error;
 		}
 		if (!stream.isOpen) return { baton: null, base_url: null, results };
 		const baton = crypto.randomUUID();

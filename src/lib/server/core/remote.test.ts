@@ -337,6 +337,41 @@ it('carries blobs, large numbers, text and nulls there and back', async () => {
 	database.close();
 });
 
+it('runs several statements at once, and refuses what a server does not serve', async () => {
+	const { database } = await openMigrated();
+	await database.client.executeMultiple(
+		"INSERT INTO pools(id, name, created_at) VALUES ('a', 'one', 1); INSERT INTO pools(id, name, created_at) VALUES ('b', 'two', 1)"
+	);
+	expect(await names(database)).toEqual(['one', 'two']);
+	for (const statement of ["VACUUM INTO '/tmp/copy.db'", "ATTACH '/tmp/copy.db' AS copy", 'PRAGMA journal_mode = WAL'])
+		expect(codeOf(await refusalOf(database.client.execute(statement)))).toBe('SQL_PARSE_ERROR');
+	database.close();
+});
+
+it('speaks to a double that keeps to the protocol', async () => {
+	const server = await startServer();
+	const headers = { authorization: `Bearer ${server.token}` };
+	const post = async (path: string, baton: string | null, ...requests: object[]) => {
+		const response = await fetch(server.url + path, {
+			method: 'POST',
+			headers,
+			body: JSON.stringify({ baton, requests })
+		});
+		return { status: response.status, body: response.ok ? ((await response.json())) : await response.text() };
+	};
+	expect((await fetch(`${server.url}/v3-protobuf`)).status).toBe(404);
+	expect((await fetch(`${server.url}/v3`)).status).toBe(200);
+	const begin = { type: 'execute', stmt: { sql: 'BEGIN IMMEDIATE' } };
+	const { body: opened } = await post('/v3/pipeline', null, begin, { type: 'get_autocommit' });
+	expect(opened.results[1].response).toEqual({ type: 'get_autocommit', is_autocommit: false });
+	const { body: described } = await post('/v3/pipeline', opened.baton, { type: 'describe', sql: 'SELECT 1 AS one' });
+	expect(described.results[0].response.result).toMatchObject({ is_readonly: true, cols: [{ name: 'one' }] });
+	expect((await post('/v3/pipeline', opened.baton, { type: 'close' })).status).toBe(400);
+	const { body: closed } = await post('/v3/pipeline', described.baton, { type: 'close' });
+	expect([closed.baton, server.openStreams()]).toEqual([null, 0]);
+	expect((await post('/v2/pipeline', null, { type: 'get_autocommit' })).status).toBe(400);
+});
+
 it('logs no token and no address', () => {
 	expect(lines.length).toBeGreaterThan(0);
 	for (const double of doubles) {
