@@ -5,7 +5,10 @@ import { root } from './install.mjs';
 
 /** Installs and builds what is missing, then runs the server and hands signals on to it. */
 const node = ensureBuilt();
-const server = spawn(node, ['--max-semi-space-size=4', join(root, 'build/server.js')], { cwd: root, stdio: 'inherit' });
+const server = spawn(node, ['--max-semi-space-size=4', '--max-old-space-size=1024', join(root, 'build/server.js')], {
+	cwd: root,
+	stdio: 'inherit'
+});
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 	process.on(signal, () => server.kill(signal === 'SIGHUP' ? 'SIGTERM' : /** @type {NodeJS.Signals} */ (signal)));
 server.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { and, desc, eq, gt, lt, ne } from 'drizzle-orm';
+import { and, desc, eq, gt, lt, ne, sql } from 'drizzle-orm';
 import type { App } from '../app.ts';
 import type { Database, DbOrTransaction } from '../core/database.ts';
 import { notFound } from '../core/errors.ts';
@@ -70,8 +70,11 @@ export async function findCaller(app: App, token: string): Promise<Caller | null
 	return found.caller;
 }
 
-async function readCaller(app: App, tokenHash: string, now: number): Promise<Omit<Remembered, 'forgetAt'> | null> {
-	const [row] = await app.db
+/** Built once per database: building it costs more than asking. */
+const sessionQueries = new WeakMap<Database, ReturnType<typeof prepareSessionQuery>>();
+
+function prepareSessionQuery({ database, db }: App) {
+	const query = db
 		.select({
 			id: sessions.id,
 			userId: sessions.userId,
@@ -81,8 +84,16 @@ async function readCaller(app: App, tokenHash: string, now: number): Promise<Omi
 		})
 		.from(sessions)
 		.innerJoin(users, eq(users.id, sessions.userId))
-		.where(and(eq(sessions.tokenHash, tokenHash), gt(sessions.expiresAt, now)))
-		.limit(1);
+		.where(and(eq(sessions.tokenHash, sql.placeholder('tokenHash')), gt(sessions.expiresAt, sql.placeholder('now'))))
+		.limit(1)
+		.prepare();
+	sessionQueries.set(database, query);
+	return query;
+}
+
+async function readCaller(app: App, tokenHash: string, now: number): Promise<Omit<Remembered, 'forgetAt'> | null> {
+	const query = sessionQueries.get(app.database) ?? prepareSessionQuery(app);
+	const [row] = await query.execute({ tokenHash, now });
 	if (row === undefined) return null;
 	if (now - row.lastUsedAt > touchEveryMs) await touch(app, row.id, now);
 	return {

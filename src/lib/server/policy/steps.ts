@@ -1,5 +1,15 @@
 /** The steps of an apply in their order; an outcome says how all of it ended. */
-export const stepNames = ['snapshot', 'render', 'check', 'stage', 'validate', 'swap', 'refresh', 'probe', 'record'] as const;
+export const stepNames = [
+	'snapshot',
+	'render',
+	'check',
+	'stage',
+	'validate',
+	'swap',
+	'refresh',
+	'probe',
+	'record'
+] as const;
 export type StepName = (typeof stepNames)[number];
 
 export type StepStatus = 'ok' | 'failed' | 'skipped' | 'running';

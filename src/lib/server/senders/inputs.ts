@@ -3,8 +3,6 @@ import { itemId, localPart, seenVersion } from '../core/inputs.ts';
 import { listInput, pageOf } from '../core/paging.ts';
 import { Secret } from '../core/secret.ts';
 
-const limitUnits = ['perSecond', 'perMinute', 'perHour', 'perDay'] as const;
-
 const count = z.int('A whole number.').min(1, 'At least 1.').max(1_000_000_000, 'At most 1,000,000,000.').optional();
 
 /** How many messages may leave in one period; none given means no limit. */
