@@ -357,7 +357,7 @@ it('speaks to a double that keeps to the protocol', async () => {
 			headers,
 			body: JSON.stringify({ baton, requests })
 		});
-		return { status: response.status, body: response.ok ? ((await response.json())) : await response.text() };
+		return { status: response.status, body: response.ok ? await response.json() : await response.text() };
 	};
 	expect((await fetch(`${server.url}/v3-protobuf`)).status).toBe(404);
 	expect((await fetch(`${server.url}/v3`)).status).toBe(200);
