@@ -1,5 +1,11 @@
 import { UserError } from '../core/errors.ts';
 
+const irregular = {
+	reason: 'not-a-regular-file',
+	what: 'it is not a regular file',
+	todo: 'Look at it, move it away and try again.'
+};
+
 const sentences: Record<string, { reason: string; what: string; todo: string }> = {
 	ENOSPC: { reason: 'disk-full', what: 'the disk is full', todo: 'Free some space and try again.' },
 	EDQUOT: { reason: 'disk-full', what: 'the disk quota is used up', todo: 'Free some space and try again.' },
@@ -18,6 +24,9 @@ const sentences: Record<string, { reason: string; what: string; todo: string }> 
 		what: 'it is larger than it can be',
 		todo: 'Look at it, move it away and try again.'
 	},
+	/** A FIFO, a directory or a device; a socket cannot even be opened (ENXIO, open(2)). */
+	EFTYPE: irregular,
+	ENXIO: irregular,
 	ENOTDIR: { reason: 'not-a-directory', what: 'it is not a directory', todo: 'Move it away and try again.' },
 	ENOENT: { reason: 'file-missing', what: 'it is not there', todo: 'Look whether somebody removed it.' }
 };

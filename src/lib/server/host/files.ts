@@ -31,7 +31,10 @@ export interface FileState {
  * half a file. No function follows a symbolic link in the last part of a path.
  */
 export interface Files {
-	/** Undefined when there is no such file. @throws UserError when it is a link or larger than `maxBytes`. */
+	/**
+	 * Undefined when there is no such file.
+	 * @throws UserError when it is a link or no regular file, or larger than `maxBytes`.
+	 */
 	readText(path: string, maxBytes?: number): Promise<string | undefined>;
 	/** The same, byte for byte. */
 	readBytes(path: string, maxBytes?: number): Promise<Buffer | undefined>;
@@ -57,7 +60,10 @@ export interface Files {
 /** Runs before each file operation and each named moment of an apply; tests make it fail or end the process. */
 export type FaultPoint = (name: string) => void | Promise<void>;
 
-const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants;
+
+/** Opening a FIFO would wait for its writer, and hold a thread of the pool meanwhile; O_NONBLOCK does not (open(2)). */
+const toRead = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 export function createFiles(faultPoint: FaultPoint): Files {
 	const hashes = new Map<string, { key: string; hash: string }>();
@@ -105,7 +111,7 @@ export function createFiles(faultPoint: FaultPoint): Files {
 
 	async function readBytes(path: string, maxBytes = 4 * 1024 * 1024): Promise<Buffer | undefined> {
 		try {
-			return await withFile(path, O_RDONLY | O_NOFOLLOW, (file) => readWhole(file, maxBytes));
+			return await withRegularFile(path, (file) => readWhole(file, maxBytes));
 		} catch (error) {
 			if (errnoOf(error) === 'ENOENT') return undefined;
 			throw explained(error, path);
@@ -133,7 +139,7 @@ export function createFiles(faultPoint: FaultPoint): Files {
 		},
 		async hashOf(path) {
 			try {
-				return await withFile(path, O_RDONLY | O_NOFOLLOW, async (file) => {
+				return await withRegularFile(path, async (file) => {
 					const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
 					const key = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 					const known = hashes.get(path);
@@ -172,7 +178,7 @@ export function createFiles(faultPoint: FaultPoint): Files {
 		},
 		async settle(path, access) {
 			await at('sync', path, () =>
-				withFile(path, O_RDONLY | O_NOFOLLOW, async (file) => {
+				withRegularFile(path, async (file) => {
 					await giveAccess(file, access);
 					await file.sync();
 				})
@@ -200,6 +206,15 @@ async function withFile<T>(path: string, flags: number, work: (file: FileHandle)
 	} finally {
 		await file.close();
 	}
+}
+
+/** @throws an error with the code EFTYPE when there is a FIFO, a directory or a device. */
+function withRegularFile<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+	return withFile(path, toRead, async (file) => {
+		const state = await file.stat();
+		if (!state.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'EFTYPE' });
+		return work(file);
+	});
 }
 
 /** chmod besides the mode of open, which the umask narrows; owner first, since chown may clear mode bits. */

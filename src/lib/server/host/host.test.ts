@@ -1,4 +1,15 @@
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	statSync,
+	symlinkSync,
+	utimesSync,
+	writeFileSync
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../../../tests/support/app.ts';
@@ -71,6 +82,28 @@ describe('files', () => {
 		writeFileSync(path, 'two');
 		utimesSync(path, atime, mtime);
 		expect(await files.hashOf(path)).not.toBe(first);
+	});
+
+	it('a FIFO or anything else that is no regular file is refused at once, and holds no thread', async () => {
+		const directory = temporaryDirectory();
+		const [fifo, folder, socket] = ['custom.lua', 'folder', 'socket'].map((name) => join(directory, name)) as [
+			string,
+			string,
+			string
+		];
+		execFileSync('mkfifo', [fifo]);
+		mkdirSync(folder);
+		const server = createServer();
+		await new Promise<void>((resolve) => server.listen(socket, resolve));
+		const { files } = createHost();
+		// More of them at once than the pool has threads (4 unless UV_THREADPOOL_SIZE says so).
+		const reads = Array.from({ length: 16 }, () => refusalOf(files.readBytes(fifo)));
+		const others = [folder, socket, '/dev/null'].map((path) => refusalOf(files.readText(path)));
+		const refusals = await Promise.all([...reads, ...others, refusalOf(files.hashOf(fifo))]);
+		await new Promise((resolve) => server.close(resolve));
+		for (const refusal of refusals)
+			expect(refusal).toMatchObject({ code: 'PRECONDITION_FAILED', reason: 'not-a-regular-file' });
+		expect(refusals[0]?.message).toContain(fifo);
 	});
 
 	it('says that a file is too large instead of reading it', async () => {
