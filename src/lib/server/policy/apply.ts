@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
 import type { App } from '../app.ts';
@@ -64,13 +63,7 @@ export async function restoreRevision(
 	if (row === undefined || directory === undefined || findManifest(directory) === undefined) throw revisionGone(number);
 	const reason = wishes.reason ?? `Restores revision ${number}.`;
 	return startApply(app, { caller, hash: row.hash, reason, times }, async (run) => {
-		const custom = await app.host.files.readBytes(join(directory, 'custom.lua'));
-		const source: CompileRequest = {
-			...(await compileRequest(app, run.live)),
-			program: await readFile(join(directory, 'program.lua')),
-			customLua: custom ?? null,
-			from: directory
-		};
+		const source = await compileRequest(app, run.live, directory);
 		return applySource(run, source, { ...wishes, reason }, () => {});
 	});
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { openSubject } from '../../../../tests/support/apply-faults.ts';
 import type { Subject } from '../../../../tests/support/apply-faults.ts';
-import { applyPending } from './apply.ts';
+import { applyPending, restoreRevision } from './apply.ts';
 import { closeCompiler } from './compile.ts';
 import { restoreKept } from './revert.ts';
 import { policyRoots } from './roots.ts';
@@ -58,4 +58,40 @@ it('custom.lua that others can change is code of theirs: nothing is applied', as
 	}
 	chmodSync(roots.custom, 0o644);
 	expect((await getPreview(app)).problemCounts.blocking).toBe(0);
+});
+
+it.each<[string, string, (path: string) => void]>([
+	['can be changed by others', 'custom-lua-writable', (path) => chmodSync(path, 0o666)],
+	[
+		'cannot be read',
+		'symbolic-link',
+		(path) => {
+			rmSync(path);
+			symlinkSync('/dev/null', path);
+		}
+	],
+	[
+		'is no file',
+		'not-a-regular-file',
+		(path) => {
+			rmSync(path);
+			mkdirSync(path);
+		}
+	]
+])('a live custom.lua that %s stops an apply, but no restore of a revision with its own', async (_, reason, spoil) => {
+	subject = await openSubject();
+	const { app } = subject;
+	const roots = policyRoots(app.env.kumomtaRoot);
+	mkdirSync(roots.policy, { recursive: true });
+	writeFileSync(roots.custom, 'return {}\n');
+	const first = await getPreview(app);
+	const { revision } = await applyPending(app, who, { expectedHash: first.hash });
+	writeFileSync(roots.custom, 'return { }\n');
+	await applyPending(app, who, { expectedHash: (await getPreview(app)).hash });
+	spoil(roots.custom);
+	await expect(getPreview(app)).rejects.toMatchObject({ detail: { reason } });
+	const restored = await restoreRevision(app, who, { number: revision ?? 0 });
+	expect(restored.outcome).toBe('applied');
+	const directory = join(roots.revisions, `${restored.revision}-${first.hash.slice(0, 12)}`);
+	expect(readFileSync(join(directory, 'custom.lua'), 'utf8')).toBe('return {}\n');
 });

@@ -11,13 +11,18 @@ import { policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
 import { getSettingsRow } from '../settings/service.ts';
 
-/** Everything beside the database that the pending revision is made of. */
-export async function compileRequest(app: App, live: Live): Promise<CompileRequest> {
+/**
+ * Everything beside the database that the pending revision is made of.
+ * @param from the directory of an older revision whose data, program and custom.lua are taken instead: then the
+ *   present custom.lua is not looked at, so whatever is wrong with it stands in no way.
+ */
+export async function compileRequest(app: App, live: Live, from: string | null = null): Promise<CompileRequest> {
 	const roots = policyRoots(app.env.kumomtaRoot);
 	const { tlsName } = await getSettingsRow(app.db);
 	return {
-		program: await readFile(assetPath('program.lua')),
-		customLua: await readCustom(app, roots.custom),
+		from,
+		program: await readFile(from === null ? assetPath('program.lua') : join(from, 'program.lua')),
+		customLua: from === null ? await readCustom(app, roots.custom) : await readStoredCustom(app, from),
 		roots: rootsInPolicy(roots),
 		facts: await readFacts(app.host, roots, tlsName),
 		live: liveDirectory(roots, live)
@@ -38,6 +43,10 @@ async function readCustom(app: App, path: string): Promise<Buffer | null> {
 			{ reason: 'custom-lua-writable' }
 		);
 	return (await app.host.files.readBytes(path, 1024 * 1024)) ?? null;
+}
+
+async function readStoredCustom(app: App, directory: string): Promise<Buffer | null> {
+	return (await app.host.files.readBytes(join(directory, 'custom.lua'))) ?? null;
 }
 
 /** The directories that a revision names. Maildirs of bounce accounts lie where Dovecot reads them. */
