@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { listInput, pageOf } from '../core/paging.ts';
 import { emailAddress, itemId, secretText } from '../core/inputs.ts';
 
 const password = secretText({ max: 1000 });
@@ -6,6 +7,7 @@ const password = secretText({ max: 1000 });
 export const register = z.strictObject({ email: emailAddress, password, setupCode: secretText({ max: 100 }) });
 export const login = z.strictObject({ email: emailAddress, password });
 export const changePassword = z.strictObject({ currentPassword: password, newPassword: password });
+export const listSessions = z.strictObject(listInput(['lastUsedAt', 'createdAt'])).prefault({});
 export const revokeSession = z.strictObject({ id: itemId });
 
 export const user = z.object({ id: z.string(), email: z.string() });
@@ -19,3 +21,4 @@ export const session = z.object({
 	userAgent: z.string(),
 	isCurrent: z.boolean()
 });
+export const sessionPage = pageOf(session);

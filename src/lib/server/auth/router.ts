@@ -32,12 +32,9 @@ export const authRouter = router({
 		.mutation(({ ctx, input }) => service.changePassword(ctx.app, ctx.caller, input, ctx)),
 	sessions: router({
 		list: reader
-			.input(nothing)
-			.output(z.object({ items: z.array(inputs.session), nextCursor: z.null(), total: z.int() }))
-			.query(async ({ ctx }) => {
-				const items = await sessions.listSessions(ctx.app, ctx.caller);
-				return { items, nextCursor: null, total: items.length };
-			}),
+			.input(inputs.listSessions)
+			.output(inputs.sessionPage)
+			.query(({ ctx, input }) => sessions.listSessions(ctx.app, ctx.caller, input)),
 		revoke: writer(inputs.revokeSession)
 			.output(z.object({ id: z.string() }))
 			.mutation(({ ctx, input }) => sessions.revokeSession(ctx.app, ctx.caller, input.id)),

@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { and, desc, eq, gt, lt, ne, sql } from 'drizzle-orm';
+import { and, eq, gt, lt, ne, sql } from 'drizzle-orm';
 import type { App } from '../app.ts';
 import type { Database, DbOrTransaction } from '../core/database.ts';
 import { notFound } from '../core/errors.ts';
+import { follows, listPage, matchesText, ordered } from '../core/paging.ts';
+import type { ListRequest } from '../core/paging.ts';
 import type { Caller } from '../core/trpc.ts';
 import { clientNetwork } from './limits.ts';
 import { sessions, users } from './tables.ts';
@@ -121,16 +123,34 @@ export async function hasSessionFrom(app: App, userId: string, network: string):
 	return rows.some(({ address }) => clientNetwork(address) === network);
 }
 
-export async function listSessions(app: App, caller: Caller) {
-	const rows = await app.db
-		.select()
-		.from(sessions)
-		.where(and(eq(sessions.userId, caller.userId ?? ''), gt(sessions.expiresAt, app.clock())))
-		.orderBy(desc(sessions.lastUsedAt));
-	return rows.map(({ tokenHash: _, userId: __, ...session }) => ({
+const sortColumns = { lastUsedAt: sessions.lastUsedAt, createdAt: sessions.createdAt };
+
+/** The caller's own sessions, those used last first. */
+export async function listSessions(app: App, caller: Caller, input: ListRequest<'lastUsedAt' | 'createdAt'>) {
+	const { by, dir } = input.sort ?? { by: 'lastUsedAt', dir: 'desc' };
+	const column = sortColumns[by];
+	const where = and(
+		eq(sessions.userId, caller.userId ?? ''),
+		gt(sessions.expiresAt, app.clock()),
+		matchesText(input.search, sessions.userAgent, sessions.address)
+	);
+	const page = await listPage<typeof sessions.$inferSelect>(input, {
+		binding: null,
+		key: (row) => [row[by], row.id],
+		count: () => app.db.$count(sessions, where),
+		read: (after, limit) =>
+			app.db
+				.select()
+				.from(sessions)
+				.where(and(where, follows(column, sessions.id, dir, after)))
+				.orderBy(...ordered(column, sessions.id, dir))
+				.limit(limit)
+	});
+	const items = page.items.map(({ tokenHash: _, userId: __, ...session }) => ({
 		...session,
 		isCurrent: session.id === caller.sessionId
 	}));
+	return { ...page, items };
 }
 
 export async function revokeSession(app: App, caller: Caller, id: string): Promise<{ id: string }> {

@@ -1,6 +1,7 @@
 import { and, count, eq, lte } from 'drizzle-orm';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
+import { finishAudit, startAudit } from '../audit/service.ts';
 import type { DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError, versionMoved } from '../core/errors.ts';
 import { follows, listPage, matchesText, ordered } from '../core/paging.ts';
@@ -162,10 +163,26 @@ function wrongState(message: string): UserError {
 
 /** Turns keys whose time is over from `retiring` to `retired`. */
 export async function endRetirements(app: App): Promise<void> {
-	await app.db
+	const ended = await app.db
 		.update(dkimKeys)
 		.set({ state: 'retired' })
-		.where(and(eq(dkimKeys.state, 'retiring'), lte(dkimKeys.removableAt, app.clock())));
+		.where(and(eq(dkimKeys.state, 'retiring'), lte(dkimKeys.removableAt, app.clock())))
+		.returning({ id: dkimKeys.id, selector: dkimKeys.selector });
+	const name = 'job:dkim.end-retirements';
+	const caller = { actor: name, name, userId: null, sessionId: null };
+	for (const { id, selector } of ended) {
+		const entry = {
+			caller,
+			action: 'dkim.endRetirement',
+			target: id,
+			address: null,
+			requestId: name,
+			outcome: 'started',
+			reason: null,
+			input: { selector }
+		};
+		await finishAudit(app, await startAudit(app, entry), { outcome: 'ok', reason: null, target: id });
+	}
 }
 
 /** Whether a domain has a key that signs. */
