@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openTestApp, temporaryDirectory, testClock } from '../../../../tests/support/app.ts';
@@ -18,6 +18,7 @@ import { getSettingsRow, update } from '../settings/service.ts';
 import { applyPending, restoreRevision } from './apply.ts';
 import { closeCompiler } from './compile.ts';
 import { refreshAgain } from './refresh-again.ts';
+import { restoreKept } from './revert.ts';
 import { readLive } from './live.ts';
 import { policyRoots } from './roots.ts';
 import { getPreview, getStatus } from './service.ts';
@@ -40,7 +41,10 @@ async function smtp(behaviour: Behaviour, certificate?: { key: string; cert: str
 }
 
 /** KumoMTA, its listeners and its service manager, all doubles; revision 1 is live. */
-async function nodeWithKumomta(machine: Partial<TestApp['host']> = {}) {
+async function nodeWithKumomta(
+	machine: Partial<TestApp['host']> = {},
+	prepare: (roots: ReturnType<typeof policyRoots>) => void = () => {}
+) {
 	const bin = makeFakeKumod(temporaryDirectory());
 	const api = await startKumodDouble();
 	closers.push(api.close);
@@ -69,6 +73,7 @@ async function nodeWithKumomta(machine: Partial<TestApp['host']> = {}) {
 	const [inbound, submission] = [await smtp('greets'), await smtp('greets', makeCertificate(temporaryDirectory()))];
 	await listenOn(app, inbound.port, submission.port);
 	const roots = policyRoots(app.env.kumomtaRoot);
+	prepare(roots);
 	const first = await apply(app);
 	return { app, api, bin, clock, restarts, systemd, roots, first, ports: [inbound.port, submission.port] as const };
 }
@@ -96,6 +101,19 @@ describe('an apply with KumoMTA', () => {
 		const validation = bin.calls().find((args) => args.includes('--validate')) ?? [];
 		expect(validation[1]).toMatch(/\/init\.lua\.staged-1$/);
 		for (const port of ports) expect(stepOf(first, 'probe')?.output).toContain(`127.0.0.1:${port}`);
+	});
+
+	it('gives the operator their own policy back although its HTTP listener is somewhere else', async () => {
+		const { app, api, roots } = await nodeWithKumomta({}, ({ root, policy, packaged, init }) => {
+			for (const directory of [join(root, 'share'), policy]) mkdirSync(directory, { recursive: true });
+			for (const file of [packaged, init]) writeFileSync(file, '-- minimal\n');
+		});
+		api.script.notAlive = 'nobody here speaks for that policy';
+		const back = await restoreKept(app, who, times);
+		expect(back).toMatchObject({ outcome: 'applied', revision: 0 });
+		expect(stepOf(back, 'probe')).toMatchObject({ status: 'skipped' });
+		expect(stepOf(back, 'probe')?.output).toContain('not the panel’s');
+		expect(readFileSync(roots.init, 'utf8')).toBe('-- minimal\n');
 	});
 
 	it('starts a new epoch for data, and once more 65 s after pools or sources changed', async () => {

@@ -10,7 +10,7 @@ import type { Live } from './live.ts';
 import type { RevisionKey } from './directory.ts';
 import { findManifest } from './drift.ts';
 import { join } from 'node:path';
-import { probeKumod, readLoads } from './probe.ts';
+import { probeForeign, probeKumod, readLoads } from './probe.ts';
 import type { Patience } from './probe.ts';
 import { findDueRefresh, forgetRefresh, refreshKumod, rememberRefresh, secondBumpAfterMs } from './refresh.ts';
 import type { RefreshContext, RefreshKind } from './refresh.ts';
@@ -173,7 +173,8 @@ async function tellAndLook(pipeline: Pipeline, change: SwappedChange): Promise<b
 			await host.faultPoint('probe.before');
 			const listeners = listenersOf(change.manifest);
 			const target = { kumod, credential, patience, loadsBefore, refreshed: change.kind, listeners };
-			const result: StepResult = refreshed.status === 'skipped' ? nothingToProbe : await probeKumod(target);
+			const probe = change.manifest === undefined ? probeForeign : probeKumod;
+			const result: StepResult = refreshed.status === 'skipped' ? nothingToProbe : await probe(target);
 			return { value: result, ...result };
 		})
 	);

@@ -55,6 +55,17 @@ export async function probeKumod(target: ProbeTarget): Promise<StepResult> {
 	return { status: loads.isGood ? 'ok' : 'failed', output: [...lines, loads.line].join('\n') };
 }
 
+/**
+ * The operator's own policy may have its HTTP listener elsewhere, or none: what is not answered says nothing about it, and
+ * never takes the way back to it away.
+ */
+export async function probeForeign(target: ProbeTarget): Promise<StepResult> {
+	const { patience } = target;
+	const { status, output } = await probeKumod({ ...target, patience: { ...patience, aliveMs: patience.loadedMs } });
+	if (status === 'ok') return { status, output };
+	return { status: 'skipped', output: `This policy is not the panel’s, so it is not judged by this: ${output}` };
+}
+
 async function waitForLiveness({ kumod, patience }: ProbeTarget): Promise<string | undefined> {
 	for (let waited = 0; ; waited += patience.pauseMs) {
 		const liveness = await kumod.checkLiveness();
