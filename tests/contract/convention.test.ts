@@ -61,7 +61,7 @@ const lists: List[] = [
 	{ path: 'policy.revisions', sorts: ['number'], text: (item) => [item.actorName, item.reason ?? '', item.hash] }
 ];
 
-/** Lists that are short by nature: they have no pages. */
+/** Lists of what the caller of these tests has none of. */
 const unpaged = ['auth.sessions.list'];
 
 it('every list is among those that are tried here', () => {

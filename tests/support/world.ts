@@ -175,6 +175,7 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'policy.revert': [{ applyId: ids.apply }],
 		'policy.revisions': [{ ...by('number'), ...cursor }],
 		'policy.restore': [{ number: 4711, ...wishes }],
+		'auth.sessions.list': [{ ...by('lastUsedAt'), ...cursor }],
 		'audit.list': [{ ...by('at'), ...cursor, actor: 'nobody', action: 'none', target: 'none', outcome: 'ok' }]
 	};
 }
