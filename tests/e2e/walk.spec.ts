@@ -120,7 +120,11 @@ test('from an empty server to a live revision, in the browser', async ({ page })
 
 	await test.step('finds pages by keyboard', async () => {
 		await page.keyboard.press('Control+k');
+		// The search is loaded when it is first asked for.
+		const search = page.getByRole('dialog').locator('input');
+		await expect(search).toBeFocused();
 		await page.keyboard.type('audit');
+		await expect(page.getByRole('dialog').getByText('Audit', { exact: true })).toBeVisible();
 		await page.keyboard.press('Enter');
 		await expect(page.getByRole('heading', { name: 'Audit', level: 1 })).toBeVisible();
 		await expect(page.getByRole('table')).toContainText('policy.apply');
