@@ -29,6 +29,17 @@ export async function finishAudit(app: App, id: number, end: Parameters<Gate['fi
 		.where(eq(auditEntries.id, id));
 }
 
+/** What a timed job did, as one finished row: a job has nobody who could be refused. */
+export async function auditJob(
+	app: App,
+	{ job, action, target, input }: { job: string; action: string; target: string; input: unknown }
+): Promise<void> {
+	const name = `job:${job}`;
+	const caller = { actor: name, name, userId: null, sessionId: null };
+	const start = { caller, action, target, input, address: null, requestId: name, outcome: 'started', reason: null };
+	await finishAudit(app, await startAudit(app, start), { outcome: 'ok', reason: null, target });
+}
+
 /** Large inputs (an import part) are kept by their size. `Secret` values have become `[secret]` by then. */
 function bounded(input: unknown): unknown {
 	const text = JSON.stringify(input ?? null);

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { pools } from '../pools/tables.ts';
+import { assetPath } from './assets.ts';
 import { openDatabase } from './database.ts';
 import type { Database } from './database.ts';
 import { createLog } from './log.ts';
@@ -19,6 +20,21 @@ async function openMigrated(): Promise<{ database: Database; path: string; dataD
 	const database = await openDatabase(`file:${path}`);
 	await migrate(database, { url: `file:${path}`, dataDir, log: silent });
 	return { database, path, dataDir, url: `file:${path}` };
+}
+
+/** As an older version left it: without the last migrations. */
+async function openBefore(last: number): Promise<{ database: Database; dataDir: string; url: string }> {
+	const dataDir = mkdtempSync(join(tmpdir(), 'panel-db-'));
+	const url = `file:${join(dataDir, 'panel.db')}`;
+	const database = await openDatabase(url);
+	const made = 'CREATE TABLE __drizzle_migrations (id INTEGER PRIMARY KEY, hash text NOT NULL, created_at numeric)';
+	await database.client.execute(made);
+	for (const { tag, when } of readJournal().slice(0, -last)) {
+		await database.client.executeMultiple(readFileSync(join(assetPath('migrations'), `${tag}.sql`), 'utf8'));
+		const args = [tag, when];
+		await database.client.execute({ sql: 'INSERT INTO __drizzle_migrations(hash, created_at) VALUES (?, ?)', args });
+	}
+	return { database, dataDir, url };
 }
 
 const pool = (name: string) => ({ name, createdAt: 1 });
@@ -144,15 +160,8 @@ describe('migrations', () => {
 	});
 
 	it('copy the database before the first change, readable by the owner only', async () => {
-		const { database, url, dataDir } = await openMigrated();
+		const { database, url, dataDir } = await openBefore(1);
 		await database.db.insert(pools).values(pool('kept'));
-		// As an older version left it: the last migration not yet run.
-		await database.client.executeMultiple(
-			'DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations); DELETE FROM change_marks'
-		);
-		const triggers = await database.client.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'");
-		for (const row of triggers.rows) await database.client.execute(`DROP TRIGGER "${row['name'] as string}"`);
-		await database.client.executeMultiple('DROP TABLE domains_search; DROP TABLE senders_search');
 		await migrate(database, { url, dataDir, log: silent });
 		const [copy] = readdirSync(join(dataDir, 'backups'));
 		expect(copy).toMatch(/^panel-before-.+\.db$/);

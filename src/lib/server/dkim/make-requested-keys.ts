@@ -1,14 +1,12 @@
 import { eq } from 'drizzle-orm';
 import type { App } from '../app.ts';
-import { finishAudit, startAudit } from '../audit/service.ts';
-import type { Caller } from '../core/trpc.ts';
+import { auditJob } from '../audit/service.ts';
 import { generateKeyMaterial } from './key-material.ts';
 import { findKeyRequest } from './key-requests.ts';
 import { addKey, hasActiveKey } from './service.ts';
 import { keyRequests } from './tables.ts';
 
-const name = 'job:dkim.make-requested-keys';
-const caller: Caller = { actor: name, name, userId: null, sessionId: null };
+const job = 'dkim.make-requested-keys';
 /** A turn ends after so many keys, so that a stopping process does not wait for a thousand. */
 const keysPerTurn = 25;
 
@@ -30,15 +28,5 @@ async function makeRequestedKey(app: App, domainId: string): Promise<void> {
 	});
 	if (key === undefined) return;
 	const input = { domainId, algorithm: key.algorithm, selector: key.selector };
-	const entry = {
-		caller,
-		action: 'dkim.generate',
-		target: key.id,
-		address: null,
-		requestId: name,
-		outcome: 'started',
-		reason: null,
-		input
-	};
-	await finishAudit(app, await startAudit(app, entry), { outcome: 'ok', reason: null, target: key.id });
+	await auditJob(app, { job, action: 'dkim.generate', target: key.id, input });
 }

@@ -1,7 +1,7 @@
 import { and, count, eq, lte } from 'drizzle-orm';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
-import { finishAudit, startAudit } from '../audit/service.ts';
+import { auditJob } from '../audit/service.ts';
 import type { DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError, versionMoved } from '../core/errors.ts';
 import { follows, listPage, matchesText, ordered } from '../core/paging.ts';
@@ -168,21 +168,8 @@ export async function endRetirements(app: App): Promise<void> {
 		.set({ state: 'retired' })
 		.where(and(eq(dkimKeys.state, 'retiring'), lte(dkimKeys.removableAt, app.clock())))
 		.returning({ id: dkimKeys.id, selector: dkimKeys.selector });
-	const name = 'job:dkim.end-retirements';
-	const caller = { actor: name, name, userId: null, sessionId: null };
-	for (const { id, selector } of ended) {
-		const entry = {
-			caller,
-			action: 'dkim.endRetirement',
-			target: id,
-			address: null,
-			requestId: name,
-			outcome: 'started',
-			reason: null,
-			input: { selector }
-		};
-		await finishAudit(app, await startAudit(app, entry), { outcome: 'ok', reason: null, target: id });
-	}
+	for (const { id, selector } of ended)
+		await auditJob(app, { job: 'dkim.end-retirements', action: 'dkim.endRetirement', target: id, input: { selector } });
 }
 
 /** Whether a domain has a key that signs. */

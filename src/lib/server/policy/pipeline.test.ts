@@ -133,6 +133,9 @@ describe('an apply with KumoMTA', () => {
 		await refreshAgain(app);
 		await refreshAgain(app);
 		expect(bumps()).toBe(3);
+		const audited = 'SELECT actor, outcome FROM audit_entries WHERE action = ?';
+		const { rows } = await app.database.client.execute({ sql: audited, args: ['policy.refresh'] });
+		expect(rows.map((row) => [row['actor'], row['outcome']])).toEqual([['job:policy.refresh-again', 'ok']]);
 		expect(restarts).toEqual(['kumomta']);
 	});
 

@@ -22,6 +22,11 @@ const applied = async () => {
 	return apply(subject);
 };
 
+const audited = async (action: string) =>
+	(await execute('SELECT actor, target, outcome FROM audit_entries WHERE action = ?', [action])).rows.map(
+		({ actor, target, outcome }) => ({ actor, target, outcome })
+	);
+
 describe('recovery', () => {
 	it('touches nothing on a machine where nothing was applied', async () => {
 		subject = await openSubject();
@@ -39,6 +44,8 @@ describe('recovery', () => {
 		release();
 		await recoverApplies(subject.app);
 		expect((await getProgress(subject.app, { applyId })).outcome).toBe('interrupted');
+		await recoverApplies(subject.app);
+		expect(await audited('policy.settle')).toEqual([{ actor: 'job:policy.recover', target: applyId, outcome: 'ok' }]);
 	});
 
 	it('finds the live revision again after the database went back in time', async () => {
@@ -50,6 +57,10 @@ describe('recovery', () => {
 		expect((await getStatus(subject.app)).liveRevision).toBe(revision);
 		const { items } = await listRevisions(subject.app, { limit: 50 });
 		expect(items).toMatchObject([{ number: revision, isLive: true, canRestore: true }]);
+		await recoverApplies(subject.app);
+		expect(await audited('policy.recordLive')).toEqual([
+			{ actor: 'job:policy.recover', target: String(revision), outcome: 'ok' }
+		]);
 		expect((await applied()).revision).toBe((revision ?? 0) + 1);
 	});
 

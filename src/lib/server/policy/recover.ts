@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
+import { auditJob } from '../audit/service.ts';
 import { UserError } from '../core/errors.ts';
 import { markApplied, recordTakeOver } from './apply-record.ts';
 import { findManifest } from './drift.ts';
@@ -46,6 +47,8 @@ export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<v
 				? { ...step, status: 'failed' as const, output: 'The panel stopped during this step.' }
 				: step
 		);
+		// Before the record: a crash between the two tells it twice rather than never.
+		await auditSettled(app, 'policy.settle', row.id, { revision: row.revision, outcome: 'interrupted' });
 		await app.db
 			.update(applies)
 			.set({ outcome: 'interrupted', finishedAt: app.clock(), steps })
@@ -55,6 +58,9 @@ export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<v
 	await recordLive(app, roots);
 	await recordKept(app, roots);
 }
+
+const auditSettled = (app: App, action: string, target: string, input: unknown) =>
+	auditJob(app, { job: 'policy.recover', action, target, input });
 
 /** The live revision has a row that says it was applied, also when a crash, or an older database, lost that. */
 async function recordLive(app: App, roots: PolicyRoots): Promise<void> {
@@ -77,6 +83,7 @@ async function recordLive(app: App, roots: PolicyRoots): Promise<void> {
 			bytes: 0
 		});
 	}
+	await auditSettled(app, 'policy.recordLive', String(live.number), { directory: live.revision });
 	await markApplied(app, roots, live.number, live.revision);
 }
 
@@ -84,5 +91,8 @@ async function recordKept(app: App, roots: PolicyRoots): Promise<void> {
 	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, 0)).limit(1);
 	if (row !== undefined) return;
 	const text = await readLua(app.host, roots.before);
-	if (text !== undefined) await recordTakeOver(app, text, sha256(bytesOf(text)));
+	if (text === undefined) return;
+	const hash = sha256(bytesOf(text));
+	await auditSettled(app, 'policy.recordKept', '0', { sha256: hash });
+	await recordTakeOver(app, text, hash);
 }

@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { auditJob } from '../audit/service.ts';
 import { UserError } from '../core/errors.ts';
 import { credentialFor, panelCredential } from './credential.ts';
 import { readLive } from './live.ts';
@@ -38,9 +39,14 @@ export async function refreshAgain(app: App): Promise<void> {
 			await rememberRefresh(host, roots, { ...still, dueAt: app.clock() + retryAfterMs });
 			return;
 		}
+		if (result?.status === 'ok')
+			await auditJob(app, {
+				job: 'policy.refresh-again',
+				action: 'policy.refresh',
+				target: still.revision,
+				input: { kind: still.kind, output: result.output }
+			});
 		await forgetRefresh(host, roots);
-		if (result !== undefined)
-			app.log.info('an owed refresh was made', { revision: still.revision, kind: still.kind, output: result.output });
 	} finally {
 		release();
 	}

@@ -1,5 +1,5 @@
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
-import { id, json, moment } from '../core/columns.ts';
+import { id, json, moment, version } from '../core/columns.ts';
 import type { ApplyStep } from './steps.ts';
 
 export const revisions = sqliteTable('revisions', {
@@ -32,10 +32,27 @@ export const applies = sqliteTable(
 		outcome: text('outcome', {
 			enum: ['running', 'applied', 'unchanged', 'refused', 'failed', 'reverted', 'interrupted']
 		}).notNull(),
-		steps: json<ApplyStep[]>('steps').notNull()
+		steps: json<ApplyStep[]>('steps').notNull(),
+		/** What was measured while the apply was watched: a report that zod parses. */
+		watch: json<unknown>('watch'),
+		/** Until then somebody has to confirm this apply, or it is taken back. */
+		confirmUntilAt: moment('confirm_until_at')
 	},
 	(table) => [index('applies_started').on(table.startedAt), index('applies_outcome').on(table.outcome)]
 );
+
+/** A simulation saved with the answer it must go on having: every apply runs them all. */
+export const goldenRoutes = sqliteTable('golden_routes', {
+	id: id(),
+	name: text('name').notNull().unique(),
+	/** What is simulated; zod parses it. */
+	request: json<unknown>('request').notNull(),
+	/** What of the answer must stay; zod parses it. */
+	expectation: json<unknown>('expectation').notNull(),
+	createdAt: moment('created_at').notNull(),
+	updatedAt: moment('updated_at').notNull(),
+	version: version()
+});
 
 /** One counter per feature, raised by triggers: whether anything changed since the last render costs one look. */
 export const changeMarks = sqliteTable('change_marks', {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { check, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
-import { json, moment, version } from '../core/columns.ts';
+import { flag, json, moment, version } from '../core/columns.ts';
 import { pools } from '../pools/tables.ts';
 
 export interface Listener {
@@ -40,6 +40,10 @@ export const settings = sqliteTable(
 		logs: json<LogSettings>('logs').notNull(),
 		spool: json<SpoolSettings>('spool').notNull(),
 		monitorGlobs: json<string[]>('monitor_globs').notNull(),
+		/** How long an apply is watched after the last configuration epoch; 0: not at all. */
+		watchSeconds: integer('watch_seconds').notNull().default(60),
+		/** An apply that changes listeners is taken back unless somebody confirms it in time. */
+		confirmListeners: flag('confirm_listeners').notNull().default(false),
 		aiProvider: text('ai_provider'),
 		aiBaseUrl: text('ai_base_url'),
 		aiModel: text('ai_model'),
@@ -50,6 +54,7 @@ export const settings = sqliteTable(
 	},
 	(table) => [
 		check('settings_one_row', sql`${table.id} = 1`),
-		check('settings_http_api', sql`${table.httpApi} in ('trusted', 'credential')`)
+		check('settings_http_api', sql`${table.httpApi} in ('trusted', 'credential')`),
+		check('settings_watch_seconds', sql`${table.watchSeconds} between 0 and 600`)
 	]
 );
