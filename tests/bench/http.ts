@@ -1,12 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { join } from 'node:path';
-import { sessions, users } from '../../src/lib/server/auth/tables.ts';
-import { openDatabase } from '../../src/lib/server/core/database.ts';
 import { startBuiltServer } from '../support/built-server.ts';
-import { createClient } from '../support/client.ts';
 import type { Measurement } from './measurement.ts';
+import { signIn } from './sign-in.ts';
 
 const seconds = 4;
 const connections = 8;
@@ -44,14 +40,7 @@ export async function benchHttp(): Promise<Measurement[]> {
 	const server = await startBuiltServer();
 	const readyMs = performance.now() - started;
 	const afterStart = residentMb(server.pid());
-	await createClient(server.url).auth.register.mutate({
-		email: 'bench@example.net',
-		password: 'a long and quiet sentence',
-		setupCode: server.setupCode()
-	});
-	await server.stop();
-	const tokens = await addSessions(server.dataDir, 400);
-	await server.restart();
+	const tokens = await signIn(server, 400);
 	const empty = await rate(`${server.url}/livez`);
 	const authenticated = await rate(`${server.url}/trpc/auth.me`, tokens);
 	const underLoad = residentMb(server.pid());
@@ -73,24 +62,4 @@ export async function benchHttp(): Promise<Measurement[]> {
 
 function residentMb(pid: number): number {
 	return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-}
-
-/** A session has a budget of calls; the rate of many sessions is measured, as many clients would call. */
-async function addSessions(dataDir: string, count: number): Promise<string[]> {
-	const database = await openDatabase(`file:${join(dataDir, 'panel.db')}`);
-	const [user] = await database.db.select({ id: users.id }).from(users);
-	const now = Date.now();
-	const tokens = Array.from({ length: count }, () => randomBytes(32).toString('base64url'));
-	const rows = tokens.map((token) => ({
-		userId: user?.id ?? '',
-		tokenHash: createHash('sha256').update(token).digest('hex'),
-		createdAt: now,
-		expiresAt: now + 3_600_000,
-		lastUsedAt: now,
-		address: '127.0.0.1',
-		userAgent: 'bench'
-	}));
-	await database.db.insert(sessions).values(rows);
-	database.close();
-	return tokens;
 }

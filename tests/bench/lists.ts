@@ -7,20 +7,10 @@ import { migrate } from '../../src/lib/server/core/migrations.ts';
 import { listDomains } from '../../src/lib/server/domains/service.ts';
 import { listSenders } from '../../src/lib/server/senders/service.ts';
 import { estateInput, fillDatabase } from '../support/estate.ts';
+import { p95 } from './measurement.ts';
 import type { Measurement } from './measurement.ts';
 
 const budgetMs = 10;
-const runs = 60;
-
-async function p95(work: (run: number) => Promise<unknown>): Promise<number> {
-	const times: number[] = [];
-	for (let run = 0; run < runs; run += 1) {
-		const started = performance.now();
-		await work(run);
-		times.push(performance.now() - started);
-	}
-	return times.sort((a, b) => a - b)[Math.floor(runs * 0.95)] ?? 0;
-}
 
 /** Pages of senders and domains in the service at 10,000 domains and 100,000 senders, p95. */
 export async function benchLists(): Promise<Measurement[]> {

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { benchHttp } from './http.ts';
+import { benchHttpLists } from './http-lists.ts';
 import { benchLists } from './lists.ts';
 import { benchPolicy } from './policy.ts';
 import type { Measurement } from './measurement.ts';
@@ -7,7 +8,8 @@ import type { Measurement } from './measurement.ts';
 const sections: [string, () => Promise<Measurement[]>][] = [
 	['policy', benchPolicy],
 	['lists', benchLists],
-	['server', benchHttp]
+	['server', benchHttp],
+	['lists over HTTP', benchHttpLists]
 ];
 
 const results: Record<string, (Measurement & { holds: boolean | null })[]> = {};
