@@ -3,6 +3,18 @@ import tailwindcss from '@tailwindcss/vite';
 import { svelteTesting } from '@testing-library/svelte/vite';
 import { defineConfig } from 'vitest/config';
 
+/** A suite with a name of its own, `npm run test:<name>`, for what takes minutes. */
+const slowSuite = (name: string) => ({
+	extends: true as const,
+	test: {
+		name,
+		environment: 'node' as const,
+		setupFiles: ['./tests/support/setup.ts'],
+		testTimeout: 1_200_000,
+		include: [`tests/${name}/**/*.test.ts`]
+	}
+});
+
 export default defineConfig({
 	plugins: [tailwindcss(), sveltekit()],
 	build: { rolldownOptions: { checks: { bundlerTimings: false } } },
@@ -46,16 +58,9 @@ export default defineConfig({
 				plugins: [svelteTesting()],
 				test: { name: 'svelte', environment: 'jsdom', include: ['src/**/*.svelte.test.ts'] }
 			},
-			{
-				extends: true,
-				test: {
-					name: 'faults',
-					environment: 'node',
-					setupFiles: ['./tests/support/setup.ts'],
-					testTimeout: 1_200_000,
-					include: ['tests/faults/**/*.test.ts']
-				}
-			}
+			slowSuite('faults'),
+			slowSuite('proof'),
+			slowSuite('deploy')
 		]
 	}
 });
