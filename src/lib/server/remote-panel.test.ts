@@ -134,7 +134,8 @@ describe('a panel whose database is a libSQL server', () => {
 		const down = await health(app);
 		expect([down.status, await down.text()]).toEqual([503, '{"status":"database unavailable"}']);
 		for (const answer of [await call('settings.get'), await call('domains.create', { name: 'example.com' })]) {
-			expect(answer.error.code).toBe('INTERNAL_SERVER_ERROR');
+			expect(answer.error).toMatchObject({ code: 'INTERNAL_SERVER_ERROR', reason: 'database-unreachable' });
+			expect(answer.text).toContain('database does not answer');
 			expect(answer.text).not.toMatch(/libsql|127\.0\.0\.1|select|token/i);
 		}
 		expect(app.logLines.join('\n')).toContain('DATABASE_UNREACHABLE');

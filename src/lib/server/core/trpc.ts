@@ -2,6 +2,7 @@ import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import type { App } from '../app.ts';
 import { UserError } from './errors.ts';
+import { DatabaseUnreachable } from './open-client.ts';
 
 /** Who calls: a signed-in user, the command line (`cli:<uid>`), a job (`job:<name>`) or nobody yet. */
 export interface Caller {
@@ -80,6 +81,8 @@ function publicMessage(error: TRPCError, requestId: string | undefined): string 
 	if (['METHOD_NOT_SUPPORTED', 'PARSE_ERROR', 'BAD_REQUEST'].includes(error.code))
 		return 'The request is not a tRPC call this server understands.';
 	if (error.code === 'PAYLOAD_TOO_LARGE') return 'The request is larger than 512 KB. Send it in parts.';
+	if (isDatabaseLost(error))
+		return 'The panel’s database does not answer. Whether this call changed anything is not known. When the database is back, reload and look before you try again.';
 	return `Something went wrong on the server. Look for request ${requestId ?? 'none'} in the server's log.`;
 }
 
@@ -91,9 +94,16 @@ function detail(error: TRPCError): {
 	problems?: unknown[];
 } {
 	if (isBadInput(error)) return { fieldErrors: fieldErrorsOf(error.cause) };
+	if (isDatabaseLost(error)) return { reason: 'database-unreachable' };
 	if (!(error.cause instanceof UserError)) return {};
 	const { reason, retryAfterMs, problems } = error.cause.detail;
 	return { reason, fieldErrors: error.cause.fieldErrors, retryAfterMs, problems };
+}
+
+function isDatabaseLost(error: TRPCError): boolean {
+	for (let each: unknown = error.cause; each instanceof Error; each = each.cause)
+		if (each instanceof DatabaseUnreachable) return true;
+	return false;
 }
 
 /** Only what the caller sent is the caller's to correct: an answer or a stored row that does not parse is a bug here. */
