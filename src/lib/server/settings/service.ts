@@ -28,6 +28,8 @@ const initial = {
 	logs: { directory: '/var/log/kumomta', maxSegmentSeconds: 10, retentionDays: 30 },
 	spool: { directory: '/var/spool/kumomta', kind: 'RocksDB', minFreePercent: 10 },
 	monitorGlobs: [],
+	watchSeconds: 60,
+	confirmListeners: false,
 	aiProvider: null,
 	aiBaseUrl: null,
 	aiModel: null,
