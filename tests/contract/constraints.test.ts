@@ -28,7 +28,7 @@ const configOf = (name: string) => configs.find((each) => each.name === name)!;
 const allowed: Record<string, Row> = {
 	dkim_keys: { state: 'active', algorithm: 'ed25519' },
 	senders: { from_policy: 'address', status: 'enabled', limit_count: 1, limit_unit: 'perDay', password_iterations: 1 },
-	settings: { id: 1, http_api: 'trusted' },
+	settings: { id: 1, http_api: 'trusted', watch_seconds: 60 },
 	pool_sources: { weight: 1 },
 	bounce_accounts: { quota_bytes: 1 }
 };
@@ -44,7 +44,8 @@ const refused: Record<string, Row[]> = {
 	senders_limit: [{ limit_count: null }, { limit_unit: null }],
 	senders_password: [{ password_verifier: null }, { password_salt: null }, { password_iterations: null }],
 	settings_one_row: [{ id: 2 }],
-	settings_http_api: [{ http_api: 'open' }]
+	settings_http_api: [{ http_api: 'open' }],
+	settings_watch_seconds: [{ watch_seconds: -1 }, { watch_seconds: 601 }]
 };
 
 let count = 0;
