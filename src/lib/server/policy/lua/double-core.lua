@@ -4,7 +4,7 @@ Sources: docs.kumomta.com/reference, mod-sqlite, mod-memoize, mod-digest and smt
 This part: values, errors, closed tables, events. `HOST` is a table of JavaScript functions; binary travels as hex.
 ]]
 local debug = debug
-DOUBLE = { events = {}, logs = {}, printed = {}, configured = {}, memo_keys = {}, caches = {}, hmacs = 0, failed = false }
+DOUBLE = { events = {}, logs = {}, printed = {}, configured = {}, memo_keys = {}, caches = {}, epoch = 1, hmacs = 0, failed = false }
 
 local SINGLE, MULTIPLE = {}, {}
 for name in ([[init get_listener_domain smtp_server_connection_accepted smtp_server_ehlo smtp_server_auth_plain
@@ -61,6 +61,12 @@ function DOUBLE.userdata(kind, fields, extra)
 	meta.__newindex = meta.__newindex or function()
 		error('attempt to change a ' .. kind, 2)
 	end
+	meta.__len = meta.__len or function()
+		error('attempt to get length of a userdata value (' .. kind .. ')', 2)
+	end
+	meta.__pairs = meta.__pairs or function()
+		error("bad argument #1 to 'for iterator' (table expected, got userdata)", 2)
+	end
 	local value = setmetatable({}, meta)
 	userdata_of[value] = { kind = kind, fields = fields }
 	return value
@@ -88,6 +94,32 @@ function next(value, ...)
 		error("bad argument #1 to 'next' (table expected, got userdata)", 2)
 	end
 	return plain_next(value, ...)
+end
+
+--- Functions of KumoMTA that wait are coroutines inside: they can not run in a callback of the C library.
+local callbacks = 0
+
+local function held(run)
+	return function(...)
+		callbacks = callbacks + 1
+		local results = table.pack(pcall(run, ...))
+		callbacks = callbacks - 1
+		if not results[1] then
+			error(results[2], 0)
+		end
+		return table.unpack(results, 2, results.n)
+	end
+end
+
+string.gsub, table.sort = held(string.gsub), held(table.sort)
+
+function DOUBLE.waits(run)
+	return function(...)
+		if callbacks > 0 then
+			error('attempt to yield across a C-call boundary', 2)
+		end
+		return run(...)
+	end
 end
 
 --- A parameter table of KumoMTA: an unknown key, a missing one or one of another type is an error.

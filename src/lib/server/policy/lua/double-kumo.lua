@@ -34,9 +34,9 @@ local members = {
 		DOUBLE.failed = true
 	end,
 	serde = DOUBLE.module('kumo.serde', {
-		toml_load = function(file)
+		toml_load = DOUBLE.waits(function(file)
 			return HOST.toml_load(file)
-		end,
+		end),
 		json_parse = function(text)
 			return HOST.json_parse(DOUBLE.hex(text))
 		end
@@ -48,12 +48,12 @@ local members = {
 		end
 	}),
 	dns = DOUBLE.module('kumo.dns', {
-		lookup_mx = function(domain)
+		lookup_mx = DOUBLE.waits(function(domain)
 			if not HOST.has_mx(domain) then
 				error('NXDOMAIN', 0)
 			end
 			return { site_name = 'mx.' .. domain }
-		end
+		end)
 	}),
 	dkim = DOUBLE.module('kumo.dkim', { rsa_sha256_signer = DOUBLE.make_signer, ed25519_signer = DOUBLE.make_signer }),
 	aaa = DOUBLE.module('kumo.aaa', {
@@ -72,9 +72,9 @@ local members = {
 		end
 		DOUBLE.configured[name] = { { capacity = capacity } }
 	end,
-	invoke_get_egress_path_config = function(domain, source, site)
+	invoke_get_egress_path_config = DOUBLE.waits(function(domain, source, site)
 		return DOUBLE.inside(DOUBLE.run('get_egress_path_config', domain, source, site), 'EgressPathConfig').params
-	end,
+	end),
 	make_message = function(sender, recipient, body)
 		local index = DOUBLE.new_message {
 			sender = DOUBLE.hex(sender),

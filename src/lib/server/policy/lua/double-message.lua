@@ -12,11 +12,17 @@ local function meta_of(store)
 	return meta
 end
 
+--- RFC 5321 section 4.1.1.3: postmaster needs no domain. A quoted local part shows decoded, the address as it came.
 function DOUBLE.address(text)
+	if text:lower() == 'postmaster' then
+		text = 'Postmaster'
+	end
 	local user, domain = text:match '^(.*)@([^@]*)$'
+	local quoted = user and user:match '^"(.*)"$'
+	user = quoted and quoted:gsub('\\(.)', '%1') or user or text:lower()
 	return DOUBLE.userdata('EnvelopeAddress', {
 		email = text,
-		user = user or text,
+		user = user,
 		domain = domain or '',
 		params = { email = text }
 	}, {
@@ -48,6 +54,11 @@ local function headers_of(message, name)
 		end
 	end
 	return found
+end
+
+--- Encoded words show decoded.
+local function unstructured(value)
+	return value:find('=?', 1, true) and DOUBLE.unhex(HOST.unstructured(DOUBLE.hex(value))) or value
 end
 
 --- Accessors raise unless the header is one simple address.
@@ -109,13 +120,18 @@ local function methods_of(message)
 	end
 	function methods.recipient()
 		local list = methods.recipient_list()
-		return #list == 1 and list[1] or list
+		return #list == 1 and list[1] or #list > 1 and list or nil
 	end
 	function methods.get_all_named_header_values(_, name)
-		return headers_of(message, name)
+		local values = headers_of(message, name)
+		for index, value in ipairs(values) do
+			values[index] = unstructured(value)
+		end
+		return values
 	end
 	function methods.get_first_named_header_value(_, name)
-		return headers_of(message, name)[1]
+		local value = headers_of(message, name)[1]
+		return value and unstructured(value)
 	end
 	function methods.from_header()
 		return header_address(message, 'From')
@@ -156,6 +172,11 @@ local function methods_of(message)
 			headers = params.headers,
 			over_sign = params.over_sign == true
 		})
+	end
+	for name, method in pairs(methods) do
+		if name ~= 'id' and name ~= 'params' then
+			methods[name] = DOUBLE.waits(method)
+		end
 	end
 	return methods
 end

@@ -16,78 +16,193 @@ local function duration(value)
 	return tonumber(count) * seconds
 end
 
---- Caches nil, false and, for 60 seconds, errors; the key is all arguments; tables come back as userdata.
+--- What a cache gives back for a table: its keys in no certain order, a copy on the first write.
 local function shared(value)
 	if type(value) ~= 'table' then
 		return value
 	end
+	local own = value
 	return userdata('MemoizedTable', {}, {
 		__index = function(_, key)
-			return shared(value[key])
+			return shared(own[key])
+		end,
+		__newindex = function(_, key, member)
+			if own == value then
+				own = {}
+				for each, kept in pairs(value) do
+					own[each] = kept
+				end
+			end
+			own[key] = member
 		end,
 		__len = function()
-			return #value
+			local count = 0
+			for _ in pairs(own) do
+				count = count + 1
+			end
+			return count
+		end,
+		__pairs = function()
+			local key
+			return function()
+				local member
+				key, member = next(own, key)
+				return key, shared(member)
+			end
 		end
 	})
 end
 
-local function memoize(run, params)
-	closed('memoize', params, {
-		name = 'string!',
-		ttl = DURATION .. '!',
-		capacity = 'integer!',
-		invalidate_with_epoch = 'boolean',
-		allow_stale_reads = 'boolean',
-		retry_on_populate_timeout = 'boolean',
-		populate_timeout = DURATION
-	})
-	local cache = {}
-	DOUBLE.caches[params.name] = cache
-	return function(...)
-		local parts = { params.name }
-		for index = 1, select('#', ...) do
-			local argument = select(index, ...)
-			if type(argument) ~= 'string' and type(argument) ~= 'number' and argument ~= nil then
-				error('memoize: an argument can not be a key', 2)
-			end
-			table.insert(parts, #tostring(argument) .. ':' .. tostring(argument))
+local function storable(value)
+	local kind = type(value)
+	if kind == 'userdata' or kind == 'function' or kind == 'thread' then
+		error('memoize: a ' .. kind .. ' can not be kept', 0)
+	elseif kind ~= 'table' then
+		return value
+	end
+	local copy = {}
+	for key, member in pairs(value) do
+		if math.type(key) ~= 'integer' and type(key) ~= 'string' then
+			error('memoize: table key ' .. tostring(key) .. ' cannot be used in a memoizable table', 0)
 		end
-		local key = table.concat(parts, ' ')
-		table.insert(DOUBLE.memo_keys, DOUBLE.hex(key))
-		local entry = cache[key]
+		copy[key] = storable(member)
+	end
+	return copy
+end
+
+--- What `run` answered, from the second of `results` on: no value is nil, several are an array.
+local function kept(results)
+	if results.n < 3 then
+		return storable(results[2])
+	end
+	local list = {}
+	for index = 2, results.n do
+		list[index - 1] = storable(results[index])
+	end
+	return list, true
+end
+
+local function key_of(...)
+	local parts = {}
+	for index = 1, select('#', ...) do
+		local argument = select(index, ...)
+		if type(argument) ~= 'string' and type(argument) ~= 'number' and argument ~= nil then
+			error('memoize: an argument can not be a key', 3)
+		end
+		table.insert(parts, #tostring(argument) .. ':' .. type(argument) .. ':' .. tostring(argument))
+	end
+	return table.concat(parts, ' ')
+end
+
+local MEMOIZE = {
+	name = 'string!',
+	ttl = DURATION .. '!',
+	capacity = 'integer!',
+	invalidate_with_epoch = 'boolean',
+	allow_stale_reads = 'boolean',
+	retry_on_populate_timeout = 'boolean',
+	populate_timeout = DURATION
+}
+-- Names that KumoMTA's own caches have.
+local BUILT_IN = { dkim_signer_cache = true, dkim_key_cache = true, http_server_auth = true, egress_source = true }
+
+--- One cache per name and process: the same name again is the same cache, other parameters empty it.
+local function cache_named(params)
+	local signature = {}
+	for key in pairs(MEMOIZE) do
+		table.insert(signature, key .. '=' .. tostring(params[key]))
+	end
+	table.sort(signature)
+	local text = table.concat(signature, ' ')
+	local cache = DOUBLE.caches[params.name]
+	if not cache or cache.signature ~= text then
+		cache = { signature = text, entries = {}, order = {} }
+		DOUBLE.caches[params.name] = cache
+	end
+	return cache
+end
+
+local function populate(run, params, ...)
+	local results = table.pack(pcall(run, ...))
+	local done, value, is_list = results[1], results[2], nil
+	if done then
+		done, value, is_list = pcall(kept, results)
+	end
+	if not done then
+		-- The type of a rejection is lost here: what was a 550 becomes "technical difficulties".
+		value = tostring(value)
+	end
+	local seconds = done and duration(params.ttl) or 60
+	return { failed = not done, value = value, is_list = is_list, until_time = HOST.now() + seconds }
+end
+
+local function remember(cache, capacity, key, entry)
+	if not cache.entries[key] then
+		table.insert(cache.order, key)
+	end
+	cache.entries[key] = entry
+	if #cache.order > capacity then
+		cache.entries[table.remove(cache.order, 1)] = nil
+	end
+end
+
+--- Caches nil, false and, for 60 seconds, errors; the key is all arguments; tables come back as userdata.
+local function memoize(run, params)
+	closed('memoize', params, MEMOIZE)
+	if BUILT_IN[params.name] then
+		error('cannot use name `' .. params.name .. '` for a memoize cache', 2)
+	end
+	duration(params.ttl)
+	cache_named(params)
+	return DOUBLE.waits(function(...)
+		local key = key_of(...)
+		table.insert(DOUBLE.memo_keys, DOUBLE.hex(params.name .. ' ' .. key))
+		if params.invalidate_with_epoch and not params.allow_stale_reads then
+			key = DOUBLE.epoch .. ' ' .. key
+		end
+		local cache = DOUBLE.caches[params.name]
+		local entry = cache.entries[key]
 		if not entry or entry.until_time <= HOST.now() then
-			local done, value = pcall(run, ...)
-			-- The type of a rejection is lost here: what was a 550 becomes "technical difficulties".
-			entry = {
-				failed = not done,
-				value = done and value or (not done and tostring(value)) or value,
-				until_time = HOST.now() + (done and duration(params.ttl) or 60)
-			}
-			cache[key] = entry
+			entry = populate(run, params, ...)
+			remember(cache, params.capacity, key, entry)
 		end
 		if entry.failed then
 			error(entry.value, 0)
+		elseif not entry.is_list then
+			return shared(entry.value)
 		end
-		return shared(entry.value)
-	end
+		local list = {}
+		for index, value in pairs(entry.value) do
+			list[index] = shared(value)
+		end
+		return list
+	end)
+end
+
+local UNITS = 's sec second m min minute h hr hour d day'
+
+--- ThrottleSpec, as far as the double counts: `<count>/<unit>`, the count above 0, no plurals.
+local function is_spec(spec)
+	local count, unit = tostring(spec):match '^(%d+)/(%a+)$'
+	return count and tonumber(count) > 0 and (' ' .. UNITS .. ' '):find(' ' .. unit .. ' ', 1, true) ~= nil
 end
 
 local function throttle(name, spec)
-	if type(name) ~= 'string' or not tostring(spec):find '^%d+/%a+$' then
+	if type(name) ~= 'string' or not is_spec(spec) then
 		error('make_throttle: invalid throttle ' .. tostring(spec), 2)
 	end
 	local fields = {}
-	function fields.throttle()
+	fields.throttle = DOUBLE.waits(function()
 		return { throttled = HOST.throttle(DOUBLE.hex(name), spec) }
-	end
-	function fields.delay_message_if_throttled(_, msg)
+	end)
+	fields.delay_message_if_throttled = DOUBLE.waits(function(_, msg)
 		local is_throttled = HOST.throttle(DOUBLE.hex(name), spec)
 		local message = DOUBLE.inside(msg, 'Message').params
 		if is_throttled then
 			message.delays = message.delays + 1
 		end
 		return is_throttled
-	end
+	end)
 	return userdata('UserThrottle', fields)
 end
 
@@ -120,9 +235,13 @@ local function execute(file, sql, ...)
 	if parameter ~= nil and type(parameter) ~= 'string' and type(parameter) ~= 'number' then
 		error('only numbers, strings and nil can be passed as parameter values', 2)
 	end
-	local answer = HOST.sqlite(file, sql, parameter and DOUBLE.hex(tostring(parameter)) or '', parameter ~= nil)
+	local is_text = type(parameter) == 'string'
+	local answer = HOST.sqlite(file, sql, is_text and DOUBLE.hex(parameter) or parameter, is_text)
 	if answer.problem then
 		error(answer.problem, 2)
+	end
+	if answer.columns == 0 then
+		return answer.changes
 	end
 	if answer.columns > 1 and answer.count == 0 then
 		return { {} }
@@ -132,13 +251,28 @@ end
 
 local sqlite = DOUBLE.module('sqlite', {
 	open = function(file)
+		if not HOST.is_readable(file) then
+			error('unable to open database file (code 14)', 2)
+		end
+		local is_open = true
 		return userdata('Conn', {
-			execute = function(_, sql, ...)
+			execute = DOUBLE.waits(function(_, sql, ...)
+				if not is_open then
+					error('connection was closed', 2)
+				end
 				return execute(file, sql, ...)
+			end),
+			close = function()
+				is_open = false
 			end
 		})
 	end
 })
 
 DOUBLE.DURATION, DOUBLE.duration = DURATION, duration
-DOUBLE.services = { memoize = memoize, throttle = throttle, hmac_sha256 = hmac_sha256, sqlite = sqlite }
+DOUBLE.services = {
+	memoize = memoize,
+	throttle = throttle,
+	hmac_sha256 = DOUBLE.waits(hmac_sha256),
+	sqlite = sqlite
+}

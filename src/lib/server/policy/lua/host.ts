@@ -3,6 +3,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { parse } from 'smol-toml';
 import { parseAddressList } from './address-list.ts';
+import { unstructured } from './header-text.ts';
 import { isNetwork } from './network.ts';
 
 /** What the double may be told about the world outside. */
@@ -95,11 +96,15 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 		databases.set(path, database);
 		return database;
 	}
-	function select(path: string, sql: string, parameterHex: string, hasParameter: boolean) {
+	/** Text parameters come as hex, numbers as they are. */
+	function select(path: string, sql: string, parameter: string | number | undefined, isText: boolean) {
 		try {
 			const statement = open(path).prepare(sql);
 			const columns = statement.columns().length;
-			const rows = hasParameter ? statement.all(fromHex(parameterHex)) : statement.all();
+			const bound =
+				parameter === undefined || parameter === null ? [] : [isText ? fromHex(String(parameter)) : parameter];
+			if (columns === 0) return { columns, count: 0, rows: [], changes: Number(statement.run(...bound).changes) };
+			const rows = statement.all(...bound);
 			const values = rows.map((row) => (columns === 1 ? Object.values(row)[0] : row));
 			return { columns, count: rows.length, rows: withoutNulls(values) };
 		} catch (error) {
@@ -122,6 +127,7 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 		has_mx: (domain: string) => world.hasMx?.(domain) ?? true,
 		provider: (domain: string) => world.provider?.(domain),
 		parse_headers: (hex: string) => parseHeaders(fromHex(hex)).map(([name, value]) => [toHex(name), toHex(value)]),
+		unstructured: (hex: string) => toHex(unstructured(fromHex(hex))),
 		parse_addresses: (hex: string) => {
 			const list = parseAddressList(fromHex(hex));
 			if (list === null) return { problem: 'no address' };
