@@ -30,7 +30,11 @@ const allowed: Record<string, Row> = {
 	senders: { from_policy: 'address', status: 'enabled', limit_count: 1, limit_unit: 'perDay', password_iterations: 1 },
 	settings: { id: 1, http_api: 'trusted', watch_seconds: 60 },
 	pool_sources: { weight: 1 },
-	bounce_accounts: { quota_bytes: 1 }
+	bounce_accounts: { quota_bytes: 1 },
+	feedback_events: { kind: 'bounce' },
+	feedback_counts: { kind: 'bounce' },
+	log_reader: { id: 1, state: 'reading' },
+	log_segments: { state: 'open' }
 };
 
 /** One row that each check refuses, by the check's name. */
@@ -38,6 +42,11 @@ const refused: Record<string, Row[]> = {
 	bounce_accounts_quota: [{ quota_bytes: 0 }, { quota_bytes: -1 }],
 	dkim_keys_state: [{ state: 'gone' }],
 	dkim_keys_algorithm: [{ algorithm: 'rsa-1024' }],
+	feedback_counts_kind: [{ kind: 'other' }],
+	feedback_events_kind: [{ kind: 'other' }],
+	log_reader_one_row: [{ id: 2 }],
+	log_reader_state: [{ state: 'asleep' }],
+	log_segments_state: [{ state: 'gone' }],
 	pool_sources_weight: [{ weight: -1 }, { weight: 101 }],
 	senders_from_policy: [{ from_policy: 'any' }],
 	senders_status: [{ status: 'removed' }],
