@@ -47,7 +47,7 @@ describe('http_server_validate_auth_basic', () => {
 		const policy = await policyWith();
 		const answers = Array.from(
 			{ length: 61 },
-			() => inject(policy, { ...usual, basic: { user: news.user, password: 'wrong' } }).status
+			(_, index) => inject(policy, { ...usual, basic: { user: news.user, password: `wrong ${index}` } }).status
 		);
 		expect(new Set(answers)).toEqual(new Set([401]));
 		const before = policy.observed().hmacs;

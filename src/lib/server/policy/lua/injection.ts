@@ -2,7 +2,7 @@ import { isInside } from './network.ts';
 import { queued } from './transaction.ts';
 import type { Header } from './host.ts';
 import type { Queued } from './transaction.ts';
-import type { Policy } from './vm.ts';
+import type { Outcome, Policy } from './vm.ts';
 
 export interface Injection {
 	peer: string;
@@ -12,7 +12,10 @@ export interface Injection {
 	headers: readonly Header[];
 }
 
-/** 200 with the message, or what POST /api/inject/v1 answers otherwise; a reason is KumoMTA's or the policy's. */
+/**
+ * What POST /api/inject/v1 answers. A message that the policy refuses is a 200 too, with `fail_count` 1 and the reason
+ * among its errors: only `message` says that it was taken.
+ */
 export interface InjectionReply {
 	status: 200 | 401 | 500;
 	message?: Queued;
@@ -48,7 +51,26 @@ export function inject(policy: Policy, injection: Injection): InjectionReply {
 	);
 	if (outcome.kind === 'value') return { status: 200, message: queued(policy, message, recipient) };
 	const reason = outcome.kind === 'failed' ? outcome.error : `${outcome.rejection.code} ${outcome.rejection.text}`;
-	return { status: 500, reason };
+	return { status: 200, reason };
+}
+
+/** KumoMTA keeps what a credential got, a refusal or a failure too. */
+const keptSeconds = 60;
+const kept = new WeakMap<Policy, Map<string, { outcome: Outcome; until: number }>>();
+
+function validated(policy: Policy, user: string, password: string | undefined): Outcome {
+	const answers = kept.get(policy) ?? new Map<string, { outcome: Outcome; until: number }>();
+	kept.set(policy, answers);
+	const key = JSON.stringify([user, password ?? null]);
+	const known = answers.get(key);
+	if (known !== undefined && known.until > policy.clock.seconds) return known.outcome;
+	const outcome = policy.call(
+		'http_server_validate_auth_basic',
+		{ kind: 'text', value: user },
+		password === undefined ? { kind: 'none' } : { kind: 'text', value: password }
+	);
+	answers.set(key, { outcome, until: policy.clock.seconds + keptSeconds });
+	return outcome;
 }
 
 function authenticate(
@@ -56,11 +78,7 @@ function authenticate(
 	{ user, password }: NonNullable<Injection['basic']>,
 	info: AuthInfo
 ): InjectionReply | null {
-	const outcome = policy.call(
-		'http_server_validate_auth_basic',
-		{ kind: 'text', value: user },
-		password === undefined ? { kind: 'none' } : { kind: 'text', value: password }
-	);
+	const outcome = validated(policy, user, password);
 	// KumoMTA takes nil for a failure of the policy.
 	if (outcome.kind !== 'value' || outcome.value === undefined || outcome.value === null)
 		return { status: 500, reason: outcome.kind === 'failed' ? outcome.error : 'try again later' };

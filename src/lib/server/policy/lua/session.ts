@@ -1,5 +1,5 @@
 import { isInside } from './network.ts';
-import { authenticate, deliver, domainOf } from './transaction.ts';
+import { authenticate, deliver, domainOf, notRelayed } from './transaction.ts';
 import type { Header } from './host.ts';
 import type { DataReply, Reply } from './transaction.ts';
 import type { Argument, Outcome, Policy } from './vm.ts';
@@ -43,11 +43,13 @@ function listenerFor(policy: Policy, { listener }: SessionOptions) {
 	return found;
 }
 
+const socketOf = (peer: string) => `${peer.includes(':') ? `[${peer}]` : peer}:40000`;
+
 function metaFor(params: Record<string, unknown>, { peer, purpose }: SessionOptions): Record<string, unknown> {
 	const meta: Record<string, unknown> = {
 		reception_protocol: 'ESMTP',
 		received_via: params.listen,
-		received_from: `${peer.includes(':') ? `[${peer}]` : peer}:40000`,
+		received_from: socketOf(peer),
 		hostname: params.hostname,
 		...(params.meta as Record<string, unknown>)
 	};
@@ -63,6 +65,12 @@ export function start(policy: Policy): void {
 	}
 }
 
+/** A callback of KumoMTA's own that did not answer: the connection ends. */
+class Difficulties extends Error {}
+
+/** Answers of get_listener_domain that a connection keeps. */
+const keptDomains = 17;
+
 /** KumoMTA's rule for RCPT. Answers are kept per connection in the client's letter case and not asked again after AUTH. */
 function createRelayRule(policy: Policy, connection: number, params: Record<string, unknown>, peer: string) {
 	const domains = new Map<string, Domain | null>();
@@ -75,8 +83,12 @@ function createRelayRule(policy: Policy, connection: number, params: Record<stri
 			{ kind: 'text', value: String(params.listen) },
 			{ kind: 'connection', value: connection }
 		);
-		if (outcome.kind !== 'value') throw new Error(`get_listener_domain: ${JSON.stringify(outcome)}`);
+		// A rejection has no meaning here.
+		if (outcome.kind !== 'value' || (outcome.value && typeof outcome.value !== 'object'))
+			throw new Difficulties(`get_listener_domain: ${JSON.stringify(outcome)}`);
 		const domain = outcome.value ?? null;
+		const [oldest] = domains.keys();
+		if (domains.size >= keptDomains && oldest !== undefined) domains.delete(oldest);
 		domains.set(name, domain);
 		return domain;
 	}
@@ -106,7 +118,7 @@ export function openSession(policy: Policy, options: SessionOptions): Session {
 		if (outcome.kind === 'value') return good;
 		if (outcome.kind === 'failed') {
 			isOpen = false;
-			return { code: 421, text: '4.3.0 technical difficulties', error: outcome.error };
+			return { code: 421, text: `4.3.0 ${String(params.hostname)} technical difficulties`, error: outcome.error };
 		}
 		const { code, text, disconnect } = outcome.rejection;
 		if (code === 421 || disconnect === 'ForceDisconnect') isOpen = false;
@@ -114,6 +126,14 @@ export function openSession(policy: Policy, options: SessionOptions): Session {
 	}
 	function demandOpen(): void {
 		if (!isOpen) throw new Error('The server has closed this connection.');
+	}
+	function guarded<R extends Reply>(run: () => R): R | Reply {
+		try {
+			return run();
+		} catch (error) {
+			if (!(error instanceof Difficulties)) throw error;
+			return replyOf({ kind: 'failed', error: error.message }, ok);
+		}
 	}
 	function command(event: string, address: string, onSuccess: () => void): Reply {
 		const outcome = policy.call(event, { kind: 'address', value: address }, self);
@@ -140,16 +160,19 @@ export function openSession(policy: Policy, options: SessionOptions): Session {
 			demandOpen();
 			const open = transaction;
 			if (open === null) return { code: 503, text: '5.5.0 MAIL FROM must be issued first' };
-			if (!mayRelay(open.sender, address)) return { code: 550, text: '5.7.1 relaying not permitted' };
-			return command('smtp_server_rcpt_to', address, () => open.recipients.push(address));
+			return guarded(() =>
+				mayRelay(open.sender, address)
+					? command('smtp_server_rcpt_to', address, () => open.recipients.push(address))
+					: notRelayed(socketOf(options.peer))
+			);
 		},
 		data: (headers) => {
 			demandOpen();
-			if (transaction === null || transaction.recipients.length === 0)
-				return { code: 503, text: '5.5.0 MAIL FROM and RCPT TO must be issued first', messages: [] };
-			const reply = deliver(policy, { ...transaction, connection, headers }, replyOf);
+			const open = transaction;
+			if (open === null) return { code: 503, text: '5.5.0 MAIL FROM must be issued first', messages: [] };
+			if (open.recipients.length === 0) return { code: 503, text: '5.5.0 RCPT TO must be issued first', messages: [] };
 			transaction = null;
-			return reply;
+			return { messages: [], ...guarded(() => deliver(policy, { ...open, connection, headers, mayRelay }, replyOf)) };
 		},
 		reset: () => {
 			transaction = null;

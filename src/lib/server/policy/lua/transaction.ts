@@ -25,20 +25,16 @@ interface AuthInfo {
 	identities?: { identity: string; context: string }[];
 }
 
-const metaNames: Record<string, string> = {
-	SmtpAuthPlainAuthorization: 'authz_id',
-	SmtpAuthPlainAuthentication: 'authn_id'
-};
-
 /** The domain of an envelope address; empty for the null sender and a bare postmaster. */
 export const domainOf = (address: string) => (address.includes('@') ? address.slice(address.lastIndexOf('@') + 1) : '');
 
-/** KumoMTA's name of the scheduled queue: `campaign:tenant@domain`. */
+/** KumoMTA's name of the scheduled queue: `campaign:tenant@domain!routing domain`, the domain in lower case. */
 export function queueNameOf(meta: Record<string, unknown>, recipient: string): string {
 	if (typeof meta.queue === 'string') return meta.queue;
 	const tenant = typeof meta.tenant === 'string' ? `${meta.tenant}@` : '';
 	const campaign = typeof meta.campaign === 'string' ? `${meta.campaign}:` : '';
-	return `${campaign}${campaign !== '' && tenant === '' ? '@' : ''}${tenant}${domainOf(recipient)}`;
+	const route = typeof meta.routing_domain === 'string' ? `!${meta.routing_domain}` : '';
+	return `${campaign}${campaign !== '' && tenant === '' ? '@' : ''}${tenant}${domainOf(recipient).toLowerCase()}${route}`;
 }
 
 /** AUTH PLAIN (RFC 4616): without an authorization identity it is the authentication identity. */
@@ -57,14 +53,23 @@ export function authenticate(
 		{ kind: 'connection', value: connection }
 	);
 	if (outcome.kind !== 'value') return replyOf(outcome, welcome);
-	if (outcome.value === false) return { code: 535, text: '5.7.8 AUTH invalid' };
-	const { identities = [] } = (outcome.value ?? {}) as AuthInfo;
-	if (identities.length === 0) return replyOf({ kind: 'failed', error: 'AUTH answered no identities' }, welcome);
-	for (const { identity, context } of identities) {
-		const name = metaNames[context];
-		if (name !== undefined) policy.setConnectionMeta(connection, name, identity);
-	}
+	if (outcome.value === false || !policy.events().smtp_server_auth_plain)
+		return { code: 535, text: '5.7.8 AUTH invalid' };
+	const ids = outcome.value === true ? { authz_id: authorizeAs || user, authn_id: user } : identitiesOf(outcome.value);
+	if (ids === null) return replyOf({ kind: 'failed', error: 'AUTH answered no identities' }, welcome);
+	for (const [name, identity] of Object.entries(ids)) policy.setConnectionMeta(connection, name, identity);
 	return welcome;
+}
+
+/** KumoMTA fills in what an AuthInfo does not name: who authenticated, and then as whom. */
+function identitiesOf(value: unknown): Record<'authz_id' | 'authn_id', string> | null {
+	const given = (value as AuthInfo | undefined)?.identities;
+	// An empty Lua table may come as an object.
+	const identities = Array.isArray(given) ? given : [];
+	const named = (context: string) => identities.findLast((each) => each.context === context)?.identity;
+	const authn = named('SmtpAuthPlainAuthentication') ?? identities[0]?.identity;
+	if (authn === undefined) return null;
+	return { authn_id: authn, authz_id: named('SmtpAuthPlainAuthorization') ?? authn };
 }
 
 interface Transaction {
@@ -72,11 +77,13 @@ interface Transaction {
 	sender: string;
 	recipients: readonly string[];
 	headers: readonly Header[];
+	/** KumoMTA asks again when the message is there. */
+	mayRelay: (sender: string, recipient: string) => boolean;
 }
 
 /** `smtp_server_data` once, then one message per recipient; a refusal of one refuses all. */
 export function deliver(policy: Policy, transaction: Transaction, replyOf: ReplyOf): DataReply {
-	const { connection, sender, recipients, headers } = transaction;
+	const { connection, sender, recipients, headers, mayRelay } = transaction;
 	const self: Argument = { kind: 'connection', value: connection };
 	const base = policy.newMessage({ sender, recipients, headers, meta: policy.connectionMeta(connection) });
 	const good = { code: 250, text: 'OK' };
@@ -89,8 +96,15 @@ export function deliver(policy: Policy, transaction: Transaction, replyOf: Reply
 		if (outcome.kind !== 'value') return { ...replyOf(outcome, good), messages: [] };
 		messages.push(queued(policy, message, recipient));
 	}
-	return { ...good, messages };
+	const kept = messages.filter(({ queue, recipient }) => queue === 'null' || mayRelay(sender, recipient));
+	return kept.length === 0 ? { ...notRelayed(), messages: [] } : { ...good, messages: kept };
 }
+
+/** @param peer known at RCPT: KumoMTA names the client there, not at DATA. */
+export const notRelayed = (peer?: string): Reply => ({
+	code: 550,
+	text: `5.7.1 relaying not permitted${peer === undefined ? '' : ` for ${peer}`}`
+});
 
 export function queued(policy: Policy, message: number, recipient: string): Queued {
 	const view = policy.viewMessage(message);
