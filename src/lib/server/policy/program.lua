@@ -130,10 +130,11 @@ local function without_tag(address)
 	return user and user .. '@' .. domain
 end
 
---- The address part of `192.0.2.1:25` or `[2001:db8::1]:25`.
+--- The address part of `192.0.2.1:25`, `[2001:db8::1]:25` or `[fe80::1%2]:25`, whose zone no network may carry.
 local function peer_of(conn_meta)
 	local from = tostring(conn_meta:get_meta 'received_from')
-	return from:match '^%[(.+)%]:%d+$' or from:match '^(.+):%d+$' or from
+	local address = from:match '^%[(.+)%]:%d+$' or from:match '^(.+):%d+$' or from
+	return address:match '^[^%%]*'
 end
 
 local PURPOSES = { inbound = true, submission = true, relay = true }
@@ -295,8 +296,11 @@ local function from_address(msg)
 		return from.user, from.domain
 	end)
 	user, domain = lower(parsed and user), lower(parsed and domain)
+	local value = lower(tostring(values[1]))
 	if
-		tostring(values[1]):find '"%s*@'
+		-- A quoted local part comes decoded: the address has to stand there as it is read.
+		value:find '"%s*@'
+		or not value:find(user .. '@' .. domain, 1, true)
 		or #user > 64
 		or not user:find "^[a-z0-9!#$%%&'*+/=?^_`{|}~.-]+$"
 		or not domain:find '^[a-z0-9._-]+$'
@@ -351,6 +355,11 @@ local SIGNED_HEADERS = {
 	'Content-Type', 'Content-Transfer-Encoding', 'List-Id', 'List-Unsubscribe', 'List-Unsubscribe-Post'
 }
 
+local IS_SIGNED = {}
+for _, name in ipairs(SIGNED_HEADERS) do
+	IS_SIGNED[name:lower()] = true
+end
+
 local function signer(domain, selector, algorithm)
 	local make = algorithm == 'ed25519' and kumo.dkim.ed25519_signer or kumo.dkim.rsa_sha256_signer
 	return make {
@@ -381,7 +390,8 @@ end, { name = 'kumomta_ui_campaign', ttl = '1 hour', capacity = 100000 })
 
 local function set_campaign(msg, tenant)
 	local name = node.campaign_header
-	if not name then
+	-- A header that mail needs is never taken away.
+	if not name or IS_SIGNED[name:lower()] then
 		return
 	end
 	local read, values = pcall(function()

@@ -14,6 +14,16 @@ describe('a resolver', () => {
 	);
 });
 
+describe('the campaign header', () => {
+	it.each(['X-Campaign', 'x-job', 'Campaign-ID'])('may be %s', (campaignHeader) =>
+		expect(takes({ campaignHeader })).toBe(true)
+	);
+	it.each(['From', 'SUBJECT', 'message-id', 'DKIM-Signature', 'List-Unsubscribe', 'X:Y', 'X Y', ''])(
+		'may not be %j',
+		(campaignHeader) => expect(takes({ campaignHeader })).toBe(false)
+	);
+});
+
 describe('the address of an AI provider', () => {
 	const isTaken = (baseUrl: string) => takes({ ai: { provider: 'openai-compatible', baseUrl } });
 

@@ -86,6 +86,12 @@ const ai = z.strictObject({
 	apiKey: secretText({ max: 500 }).nullable().optional()
 });
 
+/** RFC 5322 section 3.6, MIME, lists and signatures: what a message may not lose. Lower case. */
+const neededHeaders =
+	'from sender reply-to to cc bcc message-id in-reply-to references subject date received return-path mime-version content-type content-transfer-encoding dkim-signature list-id list-unsubscribe list-unsubscribe-post'.split(
+		' '
+	);
+
 export const updateSettings = z.strictObject({
 	version: seenVersion,
 	hostname: hostName().nullable().optional(),
@@ -112,6 +118,10 @@ export const updateSettings = z.strictObject({
 		.string()
 		.trim()
 		.regex(/^[A-Za-z0-9-]{1,64}$/, 'A header name: letters, digits and dashes.')
+		.refine(
+			(name) => !neededHeaders.includes(name.toLowerCase()),
+			'Mail needs this header, and the campaign header is taken out of every message. Choose a name of its own, like X-Campaign.'
+		)
 		.nullable()
 		.optional(),
 	httpApi: z.enum(['trusted', 'credential']).optional(),

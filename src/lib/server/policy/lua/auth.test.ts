@@ -192,6 +192,20 @@ describe('strangers', () => {
 		expect(take('::ffff:192.0.2.15')).toBe(250);
 	});
 
+	it('and a sender at a link-local address with a zone is granted that address', async () => {
+		const policy = await policyWith();
+		const meta = { x_purpose: 'submission', authn_id: 'news@example.com', received_from: '[fe80::1%2]:40000' };
+		const connection = policy.newConnection(meta);
+		expect(
+			policy.call(
+				'get_listener_domain',
+				{ kind: 'text', value: 'example.com' },
+				{ kind: 'text', value: '[::]:587' },
+				{ kind: 'connection', value: connection }
+			)
+		).toEqual({ kind: 'value', value: { relay_from: ['fe80::1'] } });
+	});
+
 	it('on loopback are strangers too', async () => {
 		const policy = await policyWith();
 		const session = inbound(policy, '127.0.0.1');

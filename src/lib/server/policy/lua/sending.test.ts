@@ -62,6 +62,8 @@ describe('the From header', () => {
 		['as a group', from('Friends: news@example.com;'), plainFrom],
 		['without a domain', from('news'), plainFrom],
 		['quoted', from('"news"@example.com'), plainFrom],
+		['quoted before a comment', from('"news" (x) @example.com'), plainFrom],
+		['quoted in angle brackets', from('News <"news"(x)@example.com>'), plainFrom],
 		['quoted with an address inside', from('"news@example.com"@bank.example'), plainFrom],
 		['quoted with a space', from('"ne ws"@example.com'), plainFrom],
 		['at a literal', from('news@[192.0.2.1]'), plainFrom],
@@ -278,6 +280,15 @@ describe('the campaign header', () => {
 		const unnamed = send(loggedIn(await policyWith()), from('news@example.com', ['X-Campaign', 'a']));
 		expect(unnamed.messages[0]?.meta.campaign).toBeUndefined();
 		expect(unnamed.messages[0]?.headers.map(([name]) => name)).toContain('X-Campaign');
+	});
+
+	it.each(['From', 'subject', 'DATE', 'Message-ID'])('is never taken away where mail needs it: %s', async (name) => {
+		const { messages } = send(
+			loggedIn(await policyWith({ node: { campaign_header: name } })),
+			from('news@example.com', ['Date', 'spring'], ['Message-ID', 'spring'])
+		);
+		expect(messages[0]?.headers.map(([each]) => each)).toEqual(['From', 'Subject', 'Date', 'Message-ID']);
+		expect(messages[0]?.meta.campaign).toBeUndefined();
 	});
 
 	it('names at most 1,000 campaigns per tenant at once, keeps known ones and grows again with time', async () => {
