@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { benchHandlers } from './handlers.ts';
 import { benchHttp } from './http.ts';
 import { benchHttpLists } from './http-lists.ts';
 import { benchLists } from './lists.ts';
@@ -7,6 +8,7 @@ import type { Measurement } from './measurement.ts';
 
 const sections: [string, () => Promise<Measurement[]>][] = [
 	['policy', benchPolicy],
+	['handlers', benchHandlers],
 	['lists', benchLists],
 	['server', benchHttp],
 	['lists over HTTP', benchHttpLists]
