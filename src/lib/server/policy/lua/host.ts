@@ -81,6 +81,12 @@ function withoutNulls(value: unknown): unknown {
 	);
 }
 
+/** node:sqlite binds a number as REAL; KumoMTA binds an integer. */
+function boundValue(parameter: string | number, isText: boolean): string | number | bigint {
+	if (isText) return fromHex(String(parameter));
+	return Number.isInteger(parameter) ? BigInt(parameter) : parameter;
+}
+
 export interface DoubleHost {
 	functions: Record<string, unknown>;
 	close: () => void;
@@ -101,8 +107,7 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 		try {
 			const statement = open(path).prepare(sql);
 			const columns = statement.columns().length;
-			const bound =
-				parameter === undefined || parameter === null ? [] : [isText ? fromHex(String(parameter)) : parameter];
+			const bound = parameter === undefined || parameter === null ? [] : [boundValue(parameter, isText)];
 			if (columns === 0) return { columns, count: 0, rows: [], changes: Number(statement.run(...bound).changes) };
 			const rows = statement.all(...bound);
 			const values = rows.map((row) => (columns === 1 ? Object.values(row)[0] : row));
