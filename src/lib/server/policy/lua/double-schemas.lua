@@ -72,12 +72,24 @@ local function check_protocol(params)
 end
 
 local path = {
-	refresh_strategy = 'string', refresh_interval = DURATION, provider_name = 'string', connection_limit = 'integer string',
-	enable_tls = 'string', enable_mta_sts = 'boolean', enable_dane = 'boolean', smtp_port = 'integer',
-	max_message_rate = 'string', max_connection_rate = 'string', max_deliveries_per_connection = 'integer',
-	max_ready = 'integer', max_recipients_per_batch = 'integer', ehlo_domain = 'string', idle_timeout = DURATION,
-	prohibited_hosts = 'table', skip_hosts = 'table', source_selection_rate = 'string', remember_broken_tls = DURATION,
-	connect_timeout = DURATION, data_timeout = DURATION, data_dot_timeout = DURATION, ip_lookup_strategy = 'string'
+	connection_limit = 'integer string', additional_connection_limits = 'table', max_connection_rate = 'string',
+	max_message_rate = 'string', additional_message_rate_throttles = 'table', source_selection_rate = 'string',
+	additional_source_selection_rates = 'table', max_deliveries_per_connection = 'integer', max_ready = 'integer',
+	max_recipients_per_batch = 'integer', consecutive_connection_failures_before_delay = 'integer', smtp_port = 'integer',
+	enable_tls = 'string', enable_mta_sts = 'boolean', enable_dane = 'boolean', enable_pipelining = 'boolean',
+	enable_rset = 'boolean', tls_prefer_openssl = 'boolean', tls_certificate = 'string table',
+	tls_private_key = 'string table', openssl_cipher_list = 'string', openssl_cipher_suites = 'string',
+	openssl_options = 'string', rustls_cipher_suites = 'table', remember_broken_tls = DURATION,
+	opportunistic_tls_reconnect_on_failed_handshake = 'boolean', connect_timeout = DURATION, banner_timeout = DURATION,
+	auth_timeout = DURATION, ehlo_timeout = DURATION, mail_from_timeout = DURATION, rcpt_to_timeout = DURATION,
+	data_timeout = DURATION, data_dot_timeout = DURATION, rset_timeout = DURATION, starttls_timeout = DURATION,
+	idle_timeout = DURATION, system_shutdown_timeout = DURATION, smtp_auth_plain_username = 'string',
+	smtp_auth_plain_password = 'string table', allow_smtp_auth_plain_without_tls = 'boolean', prohibited_hosts = 'table',
+	skip_hosts = 'table', ip_lookup_strategy = 'string', ehlo_domain = 'string', refresh_interval = DURATION,
+	refresh_strategy = 'string', provider_name = 'string', use_lmtp = 'boolean', reconnect_strategy = 'string',
+	readyq_pool_name = 'string', low_memory_reduction_policy = 'string', no_memory_reduction_policy = 'string',
+	try_next_host_on_transport_error = 'boolean', ignore_8bit_checks = 'boolean', dispatcher_wakeup_strategy = 'string',
+	maintainer_wakeup_strategy = 'string', aggressive_connection_opening = 'boolean'
 }
 
 local function check_rules(list)

@@ -29,6 +29,16 @@ describe('the double refuses what KumoMTA refuses', () => {
 		['an unknown source parameter', 'kumo.make_egress_source { name = "x", address = "y" }', 'unknown field `address`'],
 		['a source without a name', 'kumo.make_egress_source {}', 'missing field `name`'],
 		['an unknown pool parameter', 'kumo.make_egress_pool { name = "x", sources = {} }', 'unknown field `sources`'],
+		[
+			'a path timeout that is no duration',
+			'kumo.make_egress_path { idle_timeout = true }',
+			'invalid type for `idle_timeout`'
+		],
+		[
+			'a parameter newer than the oldest KumoMTA',
+			'kumo.make_egress_path { treat_mx_list_as_secure = true }',
+			'unknown field'
+		],
 		['an unknown path parameter', 'kumo.make_egress_path { fast = true }', 'unknown field `fast`'],
 		[
 			'an unknown listener domain parameter',
