@@ -1,6 +1,6 @@
 import { defineConfig } from 'vite';
 
-/** Bundles what runs outside SvelteKit: the server entry, the command line and the policy worker. */
+/** Bundles what runs outside SvelteKit: the server entry, the command line and the workers. */
 export default defineConfig({
 	build: {
 		ssr: true,
@@ -8,7 +8,12 @@ export default defineConfig({
 		emptyOutDir: false,
 		target: 'node24',
 		rolldownOptions: {
-			input: { server: 'server.ts', cli: 'src/cli/main.ts', 'policy-worker': 'src/lib/server/policy/worker.ts' },
+			input: {
+				server: 'server.ts',
+				cli: 'src/cli/main.ts',
+				'policy-worker': 'src/lib/server/policy/worker.ts',
+				'simulate-worker': 'src/lib/server/policy/simulate/worker.ts'
+			},
 			checks: { bundlerTimings: false },
 			output: { entryFileNames: '[name].js', chunkFileNames: 'entry/[name]-[hash].js' }
 		}

@@ -1,11 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureInstalled, fail, hashOf, root } from './install.mjs';
 
 const stampFile = join(root, 'build/.source');
-const assets = ['src/lib/server/policy/program.lua', 'src/lib/server/auth/common-passwords.txt'];
+const policy = join(root, 'src/lib/server/policy');
+const assets = [
+	join(policy, 'program.lua'),
+	...readdirSync(join(policy, 'lua'))
+		.filter((name) => name.endsWith('.lua'))
+		.map((name) => join(policy, 'lua', name)),
+	join(root, 'src/lib/server/auth/common-passwords.txt')
+];
 
 /** Builds when the sources differ from what was built last; times lie after a clone, so contents are compared. */
 export function ensureBuilt() {
@@ -16,7 +23,7 @@ export function ensureBuilt() {
 	vite(node, ['build']);
 	vite(node, ['build', '-c', 'vite.server.config.ts']);
 	mkdirSync(join(root, 'build/assets'), { recursive: true });
-	for (const file of assets) copyFileSync(join(root, file), join(root, 'build/assets', file.split('/').at(-1) ?? ''));
+	for (const file of assets) copyFileSync(file, join(root, 'build/assets', basename(file)));
 	cpSync(join(root, 'drizzle'), join(root, 'build/assets/drizzle'), { recursive: true });
 	writeFileSync(stampFile, stamp);
 	return node;

@@ -6,6 +6,12 @@ const inSource = {
 	migrations: '../../../../drizzle',
 	'program.lua': '../policy/program.lua',
 	'policy-worker': '../policy/worker.ts',
+	'simulate-worker': '../policy/simulate/worker.ts',
+	'double-core.lua': '../policy/lua/double-core.lua',
+	'double-message.lua': '../policy/lua/double-message.lua',
+	'double-values.lua': '../policy/lua/double-values.lua',
+	'double-schemas.lua': '../policy/lua/double-schemas.lua',
+	'double-kumo.lua': '../policy/lua/double-kumo.lua',
 	'common-passwords.txt': '../auth/common-passwords.txt'
 } as const;
 
@@ -13,6 +19,12 @@ const inBuild: Record<keyof typeof inSource, string> = {
 	migrations: 'assets/drizzle',
 	'program.lua': 'assets/program.lua',
 	'policy-worker': 'policy-worker.js',
+	'simulate-worker': 'simulate-worker.js',
+	'double-core.lua': 'assets/double-core.lua',
+	'double-message.lua': 'assets/double-message.lua',
+	'double-values.lua': 'assets/double-values.lua',
+	'double-schemas.lua': 'assets/double-schemas.lua',
+	'double-kumo.lua': 'assets/double-kumo.lua',
 	'common-passwords.txt': 'assets/common-passwords.txt'
 };
 

@@ -32,6 +32,8 @@ export interface PageRequest {
 
 /** A revision that lies ready in a scratch directory until the last holder releases it. */
 export interface Compiled extends BuiltRevision {
+	/** Where its files lie, to be read while it is held. */
+	directory: string;
 	/** State of the database that it was made of; null when it was made of a revision. */
 	marks: string | null;
 	/** Pages of the differences to the revision that was live. */
@@ -164,6 +166,7 @@ function compiled(
 	let holders = 1;
 	const self: Compiled = {
 		...built,
+		directory,
 		marks,
 		changesPage: async (page) => ({
 			...valueOf(await thread.run((ask) => ask({ kind: 'changes', was: live, now: directory, ...page })), 'changes'),

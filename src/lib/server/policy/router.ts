@@ -5,6 +5,8 @@ import { getRevision, listRevisions } from './history.ts';
 import * as inputs from './inputs.ts';
 import { restoreKept, revertApply } from './revert.ts';
 import * as service from './service.ts';
+import { simulateAnswer, simulate as simulateInput } from './simulate/inputs.ts';
+import { simulate } from './simulate/service.ts';
 
 export const policyRouter = router({
 	status: reader
@@ -37,6 +39,10 @@ export const policyRouter = router({
 		.input(inputs.byNumber)
 		.output(inputs.revisionAnswer)
 		.query(({ ctx, input }) => getRevision(ctx.app, input)),
+	simulate: reader
+		.input(simulateInput)
+		.output(simulateAnswer)
+		.query(({ ctx, input }) => simulate(ctx.app, input)),
 	restore: writer(inputs.restore)
 		.output(inputs.applyAnswer)
 		.mutation(({ ctx, input }) =>

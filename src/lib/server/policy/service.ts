@@ -82,7 +82,8 @@ export async function getPreview(app: App): Promise<Preview> {
 	}
 }
 
-async function waitForPending(app: App): Promise<Compiled> {
+/** What an apply would make now; the caller releases it. @throws UserError still-computing after a minute */
+export async function waitForPending(app: App): Promise<Compiled> {
 	const live = await readLive(app.host, policyRoots(app.env.kumomtaRoot));
 	const pending = await pendingPolicy(app, await compileRequest(app, live), { waitMs: 60_000 });
 	if (pending !== null) return pending;
@@ -118,7 +119,7 @@ async function compareWithPending(app: App, from: number): Promise<Compiled> {
 }
 
 /** The directory of a revision whose files are there. @throws UserError no-such-revision */
-async function directoryOf(app: App, number: number): Promise<string> {
+export async function directoryOf(app: App, number: number): Promise<string> {
 	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, number)).limit(1);
 	if (row === undefined || row.directory === '') throw revisionGone(number);
 	const directory = join(policyRoots(app.env.kumomtaRoot).revisions, row.directory);

@@ -14,6 +14,8 @@ export interface World {
 	hasMx?: (domain: string) => boolean;
 	/** The provider that shaping data names for a destination. */
 	provider?: (domain: string) => string | undefined;
+	/** Whether a file is there; undefined: look. A file that is only said to be there is never read. */
+	hasFile?: (path: string) => boolean | undefined;
 }
 
 export const toHex = (text: string) => Buffer.from(text, 'utf8').toString('hex');
@@ -116,6 +118,8 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 			return { columns: 0, count: 0, rows: [], problem: error instanceof Error ? error.message : 'unknown' };
 		}
 	}
+	const isThere = (path: string) => world.hasFile?.(path) ?? isReadable(path);
+	const mayRead = (path: string) => world.hasFile?.(path) === undefined && isReadable(path);
 	const functions = {
 		version: world.version ?? '2026.03.04-bb93ecb1',
 		now: () => clock.seconds,
@@ -126,8 +130,8 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 		sqlite: select,
 		toml_load: (path: string) => withoutNulls(parse(readFileSync(path, 'utf8'))),
 		json_parse: (hex: string) => withoutNulls(JSON.parse(fromHex(hex))),
-		read_file: (path: string) => (isReadable(path) ? readFileSync(path).toString('hex') : undefined),
-		is_readable: isReadable,
+		read_file: (path: string) => (mayRead(path) ? readFileSync(path).toString('hex') : undefined),
+		is_readable: isThere,
 		is_network: isNetwork,
 		has_mx: (domain: string) => world.hasMx?.(domain) ?? true,
 		provider: (domain: string) => world.provider?.(domain),

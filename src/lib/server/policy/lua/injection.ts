@@ -6,7 +6,8 @@ import type { Outcome, Policy } from './vm.ts';
 
 export interface Injection {
 	peer: string;
-	basic?: { user: string; password?: string };
+	/** `isTakenAsRight`: nobody asks for the password. */
+	basic?: { user: string; password?: string; isTakenAsRight?: boolean };
 	sender: string;
 	recipient: string;
 	headers: readonly Header[];
@@ -33,7 +34,9 @@ export function inject(policy: Policy, injection: Injection): InjectionReply {
 	const info: AuthInfo = { identities: [], groups: [] };
 	if (isInside(injection.peer, (listener?.trusted_hosts ?? []) as string[]))
 		info.groups.push('kumomta:http-listener-trusted-ip');
-	if (injection.basic !== undefined) {
+	if (injection.basic?.isTakenAsRight) {
+		info.identities.push({ identity: injection.basic.user.toLowerCase(), context: 'HttpBasicAuth' });
+	} else if (injection.basic !== undefined) {
 		const refusal = authenticate(policy, injection.basic, info);
 		if (refusal !== null) return refusal;
 	} else if (info.groups.length === 0) return { status: 401, reason: 'denied' };

@@ -10,6 +10,8 @@ export interface Session {
 	meta: () => Record<string, unknown>;
 	/** AUTH PLAIN (RFC 4616). */
 	auth: (user: string, password: string, authorizeAs?: string) => Reply;
+	/** What KumoMTA notes after a login that nobody checked here. */
+	assumeLogin: (identities: Record<'authn_id' | 'authz_id', string>) => void;
 	mailFrom: (address: string) => Reply;
 	rcptTo: (address: string) => Reply;
 	/** After DATA the transaction is over, whatever was answered. */
@@ -150,6 +152,9 @@ export function openSession(policy: Policy, options: SessionOptions): Session {
 		auth: (user, password, authorizeAs = '') => {
 			demandOpen();
 			return authenticate(policy, connection, { user, password, authorizeAs }, replyOf);
+		},
+		assumeLogin: (identities) => {
+			for (const [name, identity] of Object.entries(identities)) policy.setConnectionMeta(connection, name, identity);
 		},
 		mailFrom: (address) => {
 			demandOpen();

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LuaFactory } from 'wasmoon';
+import { assetPath } from '../../core/assets.ts';
 import { Clock, createHost, toHex } from './host.ts';
 import type { Header, World } from './host.ts';
 
@@ -76,10 +77,10 @@ const partNames = [
 	'double-values.lua',
 	'double-schemas.lua',
 	'double-kumo.lua'
-];
+] as const;
 
 function doubleSources(): string[] {
-	sources ??= partNames.map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'));
+	sources ??= partNames.map((name) => readFileSync(assetPath(name), 'utf8'));
 	return sources;
 }
 
@@ -104,11 +105,17 @@ const given = ({ sender, recipients, headers, meta, id }: NewMessage) => ({
 });
 
 /** Loads the revision in this directory, as the two lines of init.lua do. @throws PolicyLoadError */
-export async function openPolicy(directory: string, world: World = {}): Promise<Policy> {
+export async function openPolicy(
+	directory: string,
+	world: World = {},
+	{ maxMemoryMb }: { maxMemoryMb?: number } = {}
+): Promise<Policy> {
 	if (!/^[A-Za-z0-9._/-]+$/.test(directory))
 		throw new PolicyLoadError('A revision directory has a name that may not stand in Lua.');
 	factory ??= new LuaFactory();
-	const engine = await factory.createEngine({ enableProxy: false, functionTimeout: callTimeout });
+	const limits = { functionTimeout: callTimeout, traceAllocations: maxMemoryMb !== undefined };
+	const engine = await factory.createEngine({ enableProxy: false, ...limits });
+	if (maxMemoryMb !== undefined) engine.global.setMemoryMax(maxMemoryMb * 1_048_576);
 	const clock = new Clock();
 	const host = createHost(clock, world);
 	const close = () => {

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { z } from 'zod';
+import type { App } from '../../app.ts';
+import { readManifest } from '../revision.ts';
+import { directoryOf, waitForPending } from '../service.ts';
+import type * as inputs from './inputs.ts';
+import { openSimulator } from './simulator.ts';
+import type { Simulator } from './simulator.ts';
+
+/** A revision that stays open while somebody tries one message after another. */
+interface Kept {
+	/** Of the revision, and where it lies. */
+	key: string;
+	hash: string;
+	simulator: Simulator;
+	release: () => Promise<void>;
+	idle: NodeJS.Timeout;
+}
+
+const keptForMs = 30_000;
+const kept = new WeakMap<App['database'], Kept>();
+const queues = new WeakMap<App['database'], Promise<unknown>>();
+
+/**
+ * What KumoMTA would do with a message, by a revision's own program. Changes nothing.
+ * @throws UserError no-such-revision, cannot-simulate, no-such-listener, simulation-timeout, and what makes a policy unreadable
+ */
+export async function simulate(
+	app: App,
+	{ revision, ...message }: z.infer<typeof inputs.simulate>
+): Promise<inputs.SimulateAnswer> {
+	const before = queues.get(app.database) ?? Promise.resolve();
+	const running = before.then(async () => {
+		const { hash, simulator } = await (revision === undefined ? openPending(app) : openPast(app, revision));
+		return { revision: revision ?? null, hash, ...(await simulator.run(message)) };
+	});
+	queues.set(
+		app.database,
+		running.catch(() => {})
+	);
+	return running;
+}
+
+async function openPending(app: App): Promise<Kept> {
+	const pending = await waitForPending(app);
+	const { hash, manifest, directory } = pending;
+	const key = `pending ${hash}`;
+	const known = await reuse(app, key);
+	if (known !== undefined) {
+		pending.release();
+		return known;
+	}
+	// The program wants a directory that is named like its revision.
+	const parent = join(dirname(directory), `simulated-${randomBytes(6).toString('hex')}`);
+	await mkdir(parent, { mode: 0o700 });
+	await symlink(directory, join(parent, manifest.revision));
+	return keep(app, { key, hash }, join(parent, manifest.revision), async () => {
+		await rm(parent, { recursive: true, force: true });
+		pending.release();
+	});
+}
+
+async function openPast(app: App, revision: number): Promise<Kept> {
+	const directory = await directoryOf(app, revision);
+	const { hash } = readManifest(directory);
+	const key = `${revision} ${hash}`;
+	return (await reuse(app, key)) ?? keep(app, { key, hash }, directory, async () => {});
+}
+
+/** Only one is kept: another one closes it. */
+async function reuse(app: App, key: string): Promise<Kept | undefined> {
+	const known = kept.get(app.database);
+	if (known === undefined) return undefined;
+	if (known.key !== key) {
+		await closeSimulator(app);
+		return undefined;
+	}
+	known.idle.refresh();
+	return known;
+}
+
+function keep(app: App, named: Pick<Kept, 'key' | 'hash'>, directory: string, release: () => Promise<void>): Kept {
+	const idle = setTimeout(() => void closeSimulator(app), keptForMs).unref();
+	const made: Kept = { ...named, simulator: openSimulator(directory), release, idle };
+	kept.set(app.database, made);
+	return made;
+}
+
+/** Ends the thread and forgets what it looked at. The app may go on. */
+export async function closeSimulator(app: App): Promise<void> {
+	const known = kept.get(app.database);
+	if (known === undefined) return;
+	kept.delete(app.database);
+	clearTimeout(known.idle);
+	await known.simulator.close();
+	await known.release();
+}

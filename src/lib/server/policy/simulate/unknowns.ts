@@ -1,0 +1,31 @@
+import type { SimulatedMessage, Simulation } from './inputs.ts';
+
+const sentences = {
+	engine:
+		'The revision’s own program ran in the panel’s Lua, against a double of KumoMTA’s interfaces. KumoMTA itself did not run.',
+	password: 'Whether the password is right: it is taken as right.',
+	throttles: 'Limits of logins and rates depend on what was sent before: nothing counts here.',
+	'path-limits':
+		'Connection and message limits on the way out come from KumoMTA’s traffic shaping, which is not asked.',
+	dns: 'DNS and the remote server: whether the destination has an MX, takes the message and over TLS.',
+	'key-file': 'Whether KumoMTA can read the key files: an apply looks at each.',
+	body: 'The body is empty here: a report is recognised by its Content-Type alone.'
+};
+
+/** What the answer does not know, in words. */
+export function unknownsOf(
+	{ arrival }: SimulatedMessage,
+	recipients: Simulation['recipients']
+): Simulation['unknowns'] {
+	const messages = recipients.flatMap(({ message }) => message ?? []);
+	const isOutbound = messages.some(({ kind }) => kind === 'outbound');
+	const codes: (keyof typeof sentences)[] = [
+		'engine',
+		...(arrival.authenticatedAs === undefined ? [] : (['password'] as const)),
+		'throttles',
+		...(isOutbound ? (['path-limits', 'dns'] as const) : []),
+		...(messages.some(({ signatures }) => signatures.length > 0) ? (['key-file'] as const) : []),
+		...(arrival.via === 'smtp' && arrival.listener === 'inbound' ? (['body'] as const) : [])
+	];
+	return codes.map((code) => ({ code, text: sentences[code] }));
+}
