@@ -22,6 +22,8 @@ interface TestAppOptions {
 	host?: Partial<App['host']>;
 	/** What the test expects of KumoMTA's API; any other use of it fails. */
 	kumod?: Partial<App['kumod']>;
+	/** What KumoMTA is said to have counted; a cache of its own, which nobody fills, unless told. */
+	metrics?: App['metrics'];
 	env?: Record<string, string>;
 }
 
@@ -42,6 +44,7 @@ export async function openTestApp({
 	clock = testClock().now,
 	host,
 	kumod,
+	metrics,
 	env = {}
 }: TestAppOptions = {}): Promise<TestApp> {
 	const dataDir = temporaryDirectory();
@@ -51,7 +54,8 @@ export async function openTestApp({
 		clock,
 		log: createLog('debug', (line) => logLines.push(line)),
 		host: expectedOnly('host', { interfaces: () => [], ...host }),
-		kumod: expectedOnly('kumod', kumod)
+		kumod: expectedOnly('kumod', kumod),
+		...(metrics && { metrics })
 	});
 	cleanups.push(() => app.close());
 	return { ...app, logLines };

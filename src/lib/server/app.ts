@@ -14,6 +14,8 @@ import { createHost } from './host/host.ts';
 import type { Host } from './host/host.ts';
 import { createKumod } from './kumod/client.ts';
 import type { Kumod } from './kumod/client.ts';
+import { createMetricsCache } from './kumod/metrics-cache.ts';
+import type { MetricsCache } from './kumod/metrics-cache.ts';
 
 /** Everything a feature may need from outside itself. Tests build it from the same parts and replace some. */
 export interface App {
@@ -29,13 +31,15 @@ export interface App {
 	host: Host;
 	/** KumoMTA's HTTP API. */
 	kumod: Kumod;
+	/** What KumoMTA counted in the last 15 minutes, and whether it answers. */
+	metrics: MetricsCache;
 	close(): void;
 }
 
 /** Opens the keys and the database (migrated), touching nothing of KumoMTA. The only place where parts are put together. */
 export async function openApp(
 	env: Env,
-	given: Partial<Pick<App, 'log' | 'clock' | 'host' | 'kumod'>> = {}
+	given: Partial<Pick<App, 'log' | 'clock' | 'host' | 'kumod' | 'metrics'>> = {}
 ): Promise<App> {
 	process.umask(0o077);
 	prepareDataDir(env.dataDir);
@@ -50,6 +54,8 @@ export async function openApp(
 		throw error;
 	}
 	const clock = given.clock ?? Date.now;
+	const kumod = given.kumod ?? createKumod(env.kumodApi);
+	const metrics = given.metrics ?? createMetricsCache(kumod, clock);
 	return {
 		env,
 		log,
@@ -59,8 +65,12 @@ export async function openApp(
 		keys,
 		budget: createBudget(clock),
 		host: given.host ?? createHost(),
-		kumod: given.kumod ?? createKumod(env.kumodApi),
-		close: () => database.close()
+		kumod,
+		metrics,
+		close() {
+			metrics.close();
+			database.close();
+		}
 	};
 }
 

@@ -17,6 +17,8 @@ export interface Kumod {
 	getVersion(credential?: Credential): Promise<string>;
 	/** The counter `lua_load_count` of GET /metrics; undefined while KumoMTA has not counted yet. */
 	getLuaLoadCount(credential?: Credential): Promise<number | undefined>;
+	/** The body of GET /metrics as it comes, at most for 30 s. */
+	streamMetrics(credential?: Credential, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 	greet(listener: ListenerToGreet): Promise<Greeting>;
 }
 
@@ -59,6 +61,10 @@ export function createKumod(base: string): Kumod {
 				if (sample?.name === 'lua_load_count') return sample.value;
 			}
 			return undefined;
+		},
+		async *streamMetrics(credential, signal) {
+			const request = { method: 'GET', path: '/metrics', timeoutMs: 30_000, credential, signal } as const;
+			yield* chunksOf(await expectOk(await callKumod(base, request), 'its metrics'));
 		},
 		greet: greetListener
 	};

@@ -12,6 +12,8 @@ export interface ApiRequest {
 	path: string;
 	timeoutMs: number;
 	credential?: Credential | undefined;
+	/** Ends the call before its time. */
+	signal?: AbortSignal | undefined;
 }
 
 /** KumoMTA's HTTP API did not answer as it should; `isReached` tells "not there" from "said no". */
@@ -31,14 +33,19 @@ export class KumodError extends UserError {
  * One call to KumoMTA. Errors there are plain text (docs/reference/http); here they become a KumodError.
  * @returns the response with its body unread; the caller bounds what it reads.
  */
-export async function callKumod(base: string, { method, path, timeoutMs, credential }: ApiRequest): Promise<Response> {
+export async function callKumod(
+	base: string,
+	{ method, path, timeoutMs, credential, signal }: ApiRequest
+): Promise<Response> {
 	const headers: Record<string, string> = { accept: 'application/json, text/plain' };
 	if (credential !== undefined) {
 		const pair = Buffer.from(`${credential.user}:${credential.password.open()}`).toString('base64');
 		headers.authorization = `Basic ${pair}`;
 	}
+	const inTime = AbortSignal.timeout(timeoutMs);
+	const ending = signal === undefined ? inTime : AbortSignal.any([inTime, signal]);
 	try {
-		return await fetch(base + path, { method, headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
+		return await fetch(base + path, { method, headers, redirect: 'error', signal: ending });
 	} catch (error) {
 		throw unreachable(base, error);
 	}

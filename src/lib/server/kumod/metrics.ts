@@ -14,7 +14,7 @@ export function sampleOf(line: string): { name: string; labels: string; value: n
 			.trim()
 			.split(/\s+/)[0] || NaN
 	);
-	return Number.isNaN(value)
+	return !Number.isFinite(value)
 		? undefined
 		: { name, labels: line.slice(name.length + 1, Math.max(end, name.length + 1)), value };
 }
