@@ -7,6 +7,7 @@ import { removeExpiredImports } from './imports/service.ts';
 import { removeOldTombstones } from './senders/service.ts';
 import { makeRequestedKeys } from './dkim/make-requested-keys.ts';
 import { endRetirements } from './dkim/service.ts';
+import { pollMetrics } from './policy/poll-metrics.ts';
 import { recoverApplies } from './policy/recover.ts';
 import { refreshAgain } from './policy/refresh-again.ts';
 import { removeOldRecords } from './policy/retention.ts';
@@ -25,6 +26,7 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },
 	{ name: 'policy.recover', everyMs: minute, atStart: true, run: () => recoverApplies(app) },
 	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
+	{ name: 'policy.poll-metrics', everyMs: 10_000, atStart: true, run: () => pollMetrics(app) },
 	{ name: 'policy.remove-old-records', everyMs: 60 * minute, run: () => removeOldRecords(app) },
 	{ name: 'pools.remove-ended-names', everyMs: 60 * minute, run: () => removeEndedPoolNames(app) }
 ];

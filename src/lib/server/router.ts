@@ -7,6 +7,7 @@ import { dkimRouter } from './dkim/router.ts';
 import { domainsRouter } from './domains/router.ts';
 import { router } from './core/trpc.ts';
 import type { Caller, Context } from './core/trpc.ts';
+import { kumodRouter } from './kumod/router.ts';
 import { policyRouter } from './policy/router.ts';
 import { importsRouter } from './imports/router.ts';
 import { poolsRouter } from './pools/router.ts';
@@ -24,6 +25,7 @@ export const appRouter = router({
 	senders: sendersRouter,
 	imports: importsRouter,
 	bounces: bouncesRouter,
+	kumod: kumodRouter,
 	policy: policyRouter,
 	audit: auditRouter
 });
