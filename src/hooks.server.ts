@@ -11,6 +11,8 @@ import type { Gate } from '$lib/server/core/trpc';
 import { createGate } from '$lib/server/gate';
 import { jobs } from '$lib/server/jobs';
 import { closeCompiler } from '$lib/server/policy/compile';
+import { closeSimulator } from '$lib/server/policy/simulate/service';
+import { stopWatches } from '$lib/server/policy/watch-stop';
 import { appRouter } from '$lib/server/router';
 
 let app: App;
@@ -26,7 +28,11 @@ export const init: ServerInit = async () => {
 };
 
 async function close(stopJobs: () => Promise<void>): Promise<void> {
+	await stopWatches(app.db);
+	// A KumoMTA that stalls does not hold up the end.
+	app.metrics.close();
 	await stopJobs();
+	await closeSimulator(app);
 	await closeCompiler(app);
 	app.close();
 }

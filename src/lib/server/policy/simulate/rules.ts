@@ -26,7 +26,7 @@ const rules: [begins: string, rule: string][] = [
 	['5.7.1 this sender may not use this From', 'from-foreign'],
 	['5.1.1 this address takes only', 'reports-only'],
 	['5.7.8 AUTH invalid', 'login-wrong'],
-	['technical difficulties', 'policy-error'],
+	['Authentication Failed', 'login-wrong'],
 	['denied', 'not-trusted']
 ];
 

@@ -1,4 +1,3 @@
-import { basename, dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { assetPath } from '../../core/assets.ts';
 import { UserError } from '../../core/errors.ts';
@@ -43,7 +42,7 @@ export function openSimulator(directory: string, { timeoutMs }: SimulatorLimits 
 			throw error;
 		});
 		if (reply.kind === 'done') return reply.simulation;
-		throw reply.kind === 'no-listener' ? noListener() : broken(withoutPath(reply.message, directory));
+		throw reply.kind === 'no-listener' ? noListener() : broken(withoutPath(reply.message));
 	}
 	return {
 		run(message) {
@@ -76,13 +75,8 @@ function ask(worker: Worker, message: SimulatedMessage, timeoutMs: number): Prom
 	});
 }
 
-/** Where a revision lies while it is in the making is nobody's business. */
-const withoutPath = (text: string, directory: string) =>
-	text
-		.replaceAll(`${directory}/`, '')
-		.replaceAll(dirname(directory), '')
-		.replaceAll(basename(directory), 'revision')
-		.slice(0, 1000);
+/** Where a revision lies while it is in the making is nobody's business; Lua cuts long paths at their beginning. */
+const withoutPath = (text: string) => text.replace(/\S*\/(custom|program)\.lua/g, '$1.lua').slice(0, 1000);
 
 function broken(why: string): UserError {
 	return new UserError(
