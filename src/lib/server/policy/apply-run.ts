@@ -9,6 +9,10 @@ import { takeLock } from './lock.ts';
 import { usualPatience } from './probe.ts';
 import type { Patience } from './probe.ts';
 import { settleInterrupted } from './recover.ts';
+import { findWatching, watchedRefusal } from './watch-wishes.ts';
+import { trackApply } from './watch-stop.ts';
+import { usualTimer } from './watch.ts';
+import type { Timer } from './watch.ts';
 import { policyRoots, prepareRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
 import { createStepLog } from './step-log.ts';
@@ -26,6 +30,8 @@ export interface ApplyTimes {
 	/** An apply that takes longer is answered as running; it goes on. */
 	answerAfterMs: number;
 	patience: Patience;
+	/** The clock of the watch; absent: this machine’s monotonic one. */
+	timer?: Timer;
 }
 
 export const usualTimes: ApplyTimes = { answerAfterMs: 20_000, patience: usualPatience };
@@ -40,6 +46,9 @@ export interface ApplyRun {
 	live: Live;
 	steps: StepLog;
 	patience: Patience;
+	timer: Timer;
+	/** Ends the watch when the server stops. */
+	stop: AbortController;
 	/** Set as soon as a number is given. */
 	revision?: { number: number; directory: string };
 }
@@ -69,12 +78,13 @@ export async function startApply(
 	let run: ApplyRun;
 	try {
 		await settleInterrupted(app, roots);
+		await assertNoneAwaited(app);
 		run = await openRun(app, roots, request);
 	} catch (error) {
 		release();
 		throw error;
 	}
-	const finished = execute(run, work).finally(release);
+	const finished = trackApply(app.db, run.stop, execute(run, work).finally(release));
 	return answerInTime(finished, run, times.answerAfterMs);
 }
 
@@ -92,10 +102,19 @@ async function lockOrFindSame(
 			if (!(error instanceof UserError) || error.detail.reason !== 'apply-running') throw error;
 			const same = await findRunning(app, hash);
 			if (same !== undefined) return same;
-			if (tries === 5) throw error;
+			if (tries === 5) {
+				await assertNoneAwaited(app);
+				throw error;
+			}
 			await pause(50);
 		}
 	}
+}
+
+/** An apply that is watched, or waits to be confirmed after its process ended. @throws UserError apply-running */
+async function assertNoneAwaited(app: App): Promise<void> {
+	const watching = await findWatching(app);
+	if (watching !== null) throw watchedRefusal(watching);
 }
 
 async function openRun(
@@ -112,14 +131,16 @@ async function openRun(
 			app.log.warn('progress of an apply was not kept', { applyId: id, error })
 		)
 	);
-	return { app, caller, roots, id, live, steps, patience: times.patience };
+	const { patience, timer = usualTimer } = times;
+	return { app, caller, roots, id, live, steps, patience, timer, stop: new AbortController() };
 }
 
 async function execute(run: ApplyRun, work: (run: ApplyRun) => Promise<ApplyOutcome>): Promise<ApplyAnswer> {
 	const { app, id, steps } = run;
 	try {
 		const outcome = await work(run);
-		await finishRecord(app, id, outcome, steps.steps);
+		if (outcome === 'running') await recordSteps(app, id, steps.steps);
+		else await finishRecord(app, id, outcome, steps.steps);
 		return answerOf(run, outcome);
 	} catch (error) {
 		if (!(error instanceof UserError)) app.log.error('apply failed', { applyId: id, error });

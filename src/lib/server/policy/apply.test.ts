@@ -157,6 +157,7 @@ describe('apply', () => {
 			'swap ok',
 			'refresh skipped',
 			'probe skipped',
+			'watch skipped',
 			'record ok'
 		]);
 		expect(answer.steps[4]?.output).toMatch(/KumoMTA is not installed here/);

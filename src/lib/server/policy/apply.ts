@@ -19,6 +19,7 @@ import { removeOldRevisions } from './retention.ts';
 import { policyRoots } from './roots.ts';
 import type { ApplyOutcome } from './steps.ts';
 import { revisions } from './tables.ts';
+import { watchHooksOf } from './watch-hooks.ts';
 
 export interface Wishes {
 	reason?: string | undefined;
@@ -184,7 +185,8 @@ async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes):
 		reason: wishes.reason ?? null,
 		changeCount: compiled.changes.total
 	});
-	const outcome = await runPipeline(await pipelineOf(run), {
+	const pipeline = { ...(await pipelineOf(run)), watch: await watchHooksOf(run) };
+	const outcome = await runPipeline(pipeline, {
 		number,
 		name,
 		live,
@@ -192,7 +194,7 @@ async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes):
 		write: (directory, linkDirectoryFrom) => compiled.writeTo(directory, { revision: name, linkDirectoryFrom }),
 		privateKeys: (keys) => privateKeysOf(app, keys)
 	});
-	if (outcome === 'failed') return outcome;
+	if (outcome === 'failed' || outcome === 'running') return outcome;
 	await run.steps.run('record', () => record(run, outcome));
 	return outcome;
 }

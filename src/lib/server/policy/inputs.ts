@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { itemId, line } from '../core/inputs.ts';
 import { listInput, pageOf } from '../core/paging.ts';
+import { watchReport } from './watch-report.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'This is not a SHA-256 in lower-case hex.');
 const number = z.int().min(0);
@@ -15,6 +16,12 @@ const wishes = {
 export const applyPolicy = z.strictObject({ expectedHash: hash, ...wishes });
 export const restore = z.strictObject({ number, ...wishes });
 export const byApplyId = z.strictObject({ applyId: itemId });
+export const endWatch = z.strictObject({
+	applyId: itemId,
+	/** Takes it back at once instead of keeping it. */
+	takeBack: z.boolean().optional()
+});
+export const wishAnswer = z.object({ applyId: z.string() });
 export const byNumber = z.strictObject({ number });
 export const listRevisions = z.strictObject(listInput(['number'])).default({ limit: 50 });
 export const listChanges = z
@@ -43,7 +50,19 @@ const changeCounts = z.object({ added: z.int(), removed: z.int(), changed: z.int
 const file = z.object({ path: z.string(), bytes: z.int(), sha256: z.string(), content: z.string().nullable() });
 const outcome = z.enum(['running', 'applied', 'unchanged', 'refused', 'failed', 'reverted', 'interrupted']);
 const step = z.object({
-	name: z.enum(['snapshot', 'render', 'check', 'stage', 'validate', 'swap', 'refresh', 'probe', 'record', 'revert']),
+	name: z.enum([
+		'snapshot',
+		'render',
+		'check',
+		'stage',
+		'validate',
+		'swap',
+		'refresh',
+		'probe',
+		'watch',
+		'record',
+		'revert'
+	]),
 	status: z.enum(['ok', 'failed', 'skipped', 'running']),
 	durationMs: z.int(),
 	output: z.string()
@@ -64,6 +83,16 @@ export const statusAnswer = z.object({
 	foreign: z.object({ sha256: z.string(), mayReplace: z.boolean() }).nullable(),
 	/** The apply that runs now. */
 	runningApplyId: z.string().nullable(),
+	/** The apply that is live and being watched, or waits to be confirmed. */
+	watching: z
+		.object({
+			applyId: z.string(),
+			phase: z.enum(['epoch', 'watching', 'confirming']),
+			untilAt: z.int(),
+			/** Until then it has to be confirmed, or it is taken back; null: it need not be. */
+			confirmUntilAt: z.int().nullable()
+		})
+		.nullable(),
 	kumomta: z.object({ isInstalled: z.boolean(), root: z.string() }),
 	computing: z.boolean().optional()
 });
@@ -103,7 +132,12 @@ export const progressAnswer = z.object({
 	actorName: z.string(),
 	reason: z.string().nullable(),
 	startedAt: z.int(),
-	finishedAt: z.int().nullable()
+	finishedAt: z.int().nullable(),
+	/** What was seen while it was watched; null: it was not. */
+	watch: watchReport.nullable(),
+	/** Until then it had to be confirmed; null: it need not be, or it is. */
+	confirmUntilAt: z.int().nullable(),
+	confirmedBy: z.string().nullable()
 });
 
 const revisionItem = z.object({

@@ -21,6 +21,8 @@ import type { StepResult } from './step-result.ts';
 import type { StepLog } from './step-log.ts';
 import { putBack, stagedInit, swapIn, writeStagedInit } from './swap.ts';
 import { validatePolicy } from './validate.ts';
+import { needsConfirmation, watchStep } from './watch-step.ts';
+import type { WatchHooks } from './watch-step.ts';
 
 /**
  * What the steps from stage to probe need: this machine, KumoMTA and plain values. No database and no session, so that
@@ -36,6 +38,8 @@ export interface Pipeline {
 	clock: () => number;
 	patience: Patience;
 	steps: StepLog;
+	/** Absent: this way to go live is not watched. */
+	watch?: WatchHooks | undefined;
 }
 
 export interface RevisionToApply {
@@ -49,7 +53,8 @@ export interface RevisionToApply {
 	directoryHash: string;
 }
 
-export type PipelineOutcome = 'applied' | 'failed' | 'reverted';
+/** `running`: the server stopped while a confirmation was awaited; the next start settles it. */
+export type PipelineOutcome = 'applied' | 'failed' | 'reverted' | 'running';
 
 /**
  * Stages, validates and makes a revision live, tells KumoMTA and looks at it. Before the swap a failure leaves everything
@@ -96,7 +101,7 @@ export function refreshKind(before: Manifest | undefined, now: Manifest | undefi
 	return before === undefined || now === undefined || before.initHash !== now.initHash ? 'restart' : 'bump';
 }
 
-interface Change {
+export interface Change {
 	revision: { number: number; name: string; live: Live };
 	manifest: Manifest | undefined;
 	before: Manifest | undefined;
@@ -113,9 +118,12 @@ export async function goLive(pipeline: Pipeline, change: Change): Promise<Pipeli
 	const [asBefore, asNow] = [speakingTo(pipeline, change.before), speakingTo(pipeline, change.manifest)];
 	const loadsBefore = await readLoads(pipeline.kumod, asBefore.credential);
 	const secondBumpAt = await findSecondBump(pipeline, change);
+	const mustConfirm = await needsConfirmation(pipeline, change.kind);
+	const watch = watchStep(asNow, { ...change, secondBumpAt, mustConfirm });
 	const isUnharmed =
 		(await swap(pipeline, change)) && (await tellAndLook(asNow, { ...change, loadsBefore, secondBumpAt }));
-	if (isUnharmed) return 'applied';
+	const end = isUnharmed ? await watch() : 'back';
+	if (end !== 'back') return end === 'left' ? 'running' : 'applied';
 	await undo(asBefore, { ...change, secondBumpAt });
 	return 'reverted';
 }
@@ -207,6 +215,11 @@ const refreshContext = ({ host, kumod, credential, kumodBin }: Pipeline): Refres
 	credential,
 	isInstalled: kumodBin !== undefined
 });
+
+/** Puts back what was live before a change that another process made. */
+export function takeBack(pipeline: Pipeline, change: Change & { secondBumpAt: number | undefined }): Promise<void> {
+	return undo(speakingTo(pipeline, change.before), change);
+}
 
 async function undo(
 	pipeline: Pipeline,

@@ -11,6 +11,8 @@ import { removeKeyTemporaries, removeLeftovers } from './retention.ts';
 import { policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
 import { applies, revisions } from './tables.ts';
+import { endedSteps, settlementOf, takeBackInterrupted } from './watch-recover.ts';
+import type { ApplyRow } from './apply-record.ts';
 
 /**
  * After a crash: applies that were left running are settled, what was staged for nothing goes after 15 minutes. Does
@@ -41,22 +43,22 @@ export async function recoverApplies(app: App): Promise<void> {
 export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<void> {
 	const rows = await app.db.select().from(applies).where(eq(applies.outcome, 'running'));
 	if (rows.length > 0) await removeKeyTemporaries(app, roots);
-	for (const row of rows) {
-		const steps = row.steps.map((step) =>
-			step.status === 'running'
-				? { ...step, status: 'failed' as const, output: 'The panel stopped during this step.' }
-				: step
-		);
-		// Before the record: a crash between the two tells it twice rather than never.
-		await auditSettled(app, 'policy.settle', row.id, { revision: row.revision, outcome: 'interrupted' });
-		await app.db
-			.update(applies)
-			.set({ outcome: 'interrupted', finishedAt: app.clock(), steps })
-			.where(eq(applies.id, row.id));
-		app.log.warn('an interrupted apply was settled', { applyId: row.id, revision: row.revision });
-	}
+	for (const row of rows) await settle(app, roots, row);
 	await recordLive(app, roots);
 	await recordKept(app, roots);
+}
+
+/** An apply that still may be confirmed stays as it is until its deadline. */
+async function settle(app: App, roots: PolicyRoots, row: ApplyRow): Promise<void> {
+	const settlement = settlementOf(row, await readLive(app.host, roots), app.clock());
+	if (settlement === 'open') return;
+	const taken = settlement === 'back' ? await takeBackInterrupted(app, roots, row) : [];
+	const outcome = settlement !== 'back' ? settlement : taken === undefined ? 'interrupted' : 'reverted';
+	const steps = [...endedSteps(row.steps, settlement), ...(taken ?? [])];
+	// Before the record: a crash between the two tells it twice rather than never.
+	await auditSettled(app, 'policy.settle', row.id, { revision: row.revision, outcome });
+	await app.db.update(applies).set({ outcome, finishedAt: app.clock(), steps }).where(eq(applies.id, row.id));
+	app.log.warn('an interrupted apply was settled', { applyId: row.id, revision: row.revision, outcome });
 }
 
 const auditSettled = (app: App, action: string, target: string, input: unknown) =>

@@ -5,6 +5,7 @@ import { getRevision, listRevisions } from './history.ts';
 import * as inputs from './inputs.ts';
 import { restoreKept, revertApply } from './revert.ts';
 import * as service from './service.ts';
+import { confirmApply, endWatch } from './watch-wishes.ts';
 import { simulateAnswer, simulate as simulateInput } from './simulate/inputs.ts';
 import { simulate } from './simulate/service.ts';
 
@@ -31,6 +32,12 @@ export const policyRouter = router({
 	revert: writer(inputs.byApplyId)
 		.output(inputs.applyAnswer)
 		.mutation(({ ctx, input }) => revertApply(ctx.app, ctx.caller, input)),
+	endWatch: writer(inputs.endWatch)
+		.output(inputs.wishAnswer)
+		.mutation(({ ctx, input }) => endWatch(ctx.app, ctx.caller, input)),
+	confirm: writer(inputs.byApplyId)
+		.output(inputs.wishAnswer)
+		.mutation(({ ctx, input }) => confirmApply(ctx.app, ctx.caller, input)),
 	revisions: reader
 		.input(inputs.listRevisions)
 		.output(inputs.revisionsPage)

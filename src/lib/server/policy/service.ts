@@ -17,6 +17,8 @@ import { compileRequest } from './pending.ts';
 import { manifestOf } from './pipeline.ts';
 import { assertNoLinks, policyRoots } from './roots.ts';
 import { applies, revisions } from './tables.ts';
+import { mailboxOf } from './watch-report.ts';
+import { findWatching } from './watch-wishes.ts';
 
 type Status = z.infer<typeof inputs.statusAnswer>;
 type Preview = z.infer<typeof inputs.previewAnswer>;
@@ -46,6 +48,7 @@ export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status
 		drift: await findDrift(app.host, roots, live),
 		foreign: isForeign ? { sha256: live.sha256, mayReplace: live.kind === 'packaged' } : null,
 		runningApplyId: running?.id ?? null,
+		watching: await findWatching(app),
 		kumomta: { isInstalled: app.env.kumodBin !== undefined, root: app.env.kumomtaRoot }
 	};
 }
@@ -133,8 +136,9 @@ export async function getProgress(app: App, { applyId }: { applyId: string }) {
 	return progressOf(row);
 }
 
-export function progressOf({ id, ...row }: ApplyRow) {
-	return { applyId: id, ...row };
+export function progressOf({ id, watch, ...row }: ApplyRow) {
+	const { report, confirmed } = mailboxOf(watch);
+	return { applyId: id, ...row, watch: report ?? null, confirmedBy: confirmed?.by ?? null };
 }
 
 export function listApplies(app: App, number: number): Promise<ApplyRow[]> {

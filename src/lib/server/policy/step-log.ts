@@ -7,6 +7,8 @@ export interface StepLog {
 	steps: ApplyStep[];
 	/** Runs one step; its status and output become the record's. What it throws is recorded as failed and thrown on. */
 	run<T>(name: ApplyStep['name'], work: () => Promise<StepResult & { value: T }>): Promise<T>;
+	/** What a step that runs has to say so far; kept with the next change. */
+	say(output: string): void;
 	/** Records a step that was measured elsewhere. */
 	add(step: ApplyStep): Promise<void>;
 }
@@ -35,6 +37,10 @@ export function createStepLog(clock: () => number, changed: (steps: ApplyStep[])
 				step.durationMs = Math.max(0, clock() - startedAt);
 				await changed(steps);
 			}
+		},
+		say(output) {
+			const step = steps.at(-1);
+			if (step?.status === 'running') step.output = output.slice(0, maxOutput);
 		},
 		async add(step) {
 			steps.push({ ...step, output: step.output.slice(0, maxOutput) });

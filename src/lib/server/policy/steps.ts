@@ -8,6 +8,7 @@ export const stepNames = [
 	'swap',
 	'refresh',
 	'probe',
+	'watch',
 	'record'
 ] as const;
 export type StepName = (typeof stepNames)[number];

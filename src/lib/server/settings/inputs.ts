@@ -144,6 +144,14 @@ export const updateSettings = z.strictObject({
 		)
 		.max(20)
 		.optional(),
+	/** How long an apply is watched after the last configuration epoch; 0: not at all. */
+	watchSeconds: z
+		.int('Seconds are a whole number.')
+		.min(0, 'From 0 to 600 seconds.')
+		.max(600, 'From 0 to 600 seconds.')
+		.optional(),
+	/** An apply that restarts KumoMTA is taken back unless somebody confirms it within five minutes. */
+	confirmListeners: z.boolean().optional(),
 	ai: ai.nullable().optional()
 });
 
@@ -161,6 +169,8 @@ export const settingsItem = z.object({
 	logs: z.object({ directory: z.string(), maxSegmentSeconds: z.int(), retentionDays: z.int() }),
 	spool: z.object({ directory: z.string(), kind: z.enum(['LocalDisk', 'RocksDB']), minFreePercent: z.int() }),
 	monitorGlobs: z.array(z.string()),
+	watchSeconds: z.int(),
+	confirmListeners: z.boolean(),
 	ai: z
 		.object({ provider: z.string(), baseUrl: z.string().nullable(), model: z.string().nullable(), apiKey: secretState })
 		.nullable(),

@@ -135,6 +135,8 @@ function itemOf(row: Row): Settings {
 		logs: row.logs,
 		spool: row.spool,
 		monitorGlobs: row.monitorGlobs,
+		watchSeconds: row.watchSeconds,
+		confirmListeners: row.confirmListeners,
 		ai:
 			row.aiProvider === null
 				? null

@@ -12,10 +12,22 @@ const titles: Record<Progress['steps'][number]['name'], [done: string, waiting: 
 	swap: ['Live', 'Go live by one rename'],
 	refresh: ['KumoMTA refreshed', 'Refresh KumoMTA'],
 	probe: ['Probed', 'Probe the listeners'],
+	watch: ['Watched', 'Watch it with real traffic'],
 	record: ['Recorded', 'Record'],
 	revert: ['Put back', 'Put back']
 };
-const order = ['snapshot', 'render', 'check', 'stage', 'validate', 'swap', 'refresh', 'probe', 'record'] as const;
+const order = [
+	'snapshot',
+	'render',
+	'check',
+	'stage',
+	'validate',
+	'swap',
+	'refresh',
+	'probe',
+	'watch',
+	'record'
+] as const;
 
 /** The steps of an apply as they are drawn: those that ran, then those still to come. */
 export function drawnSteps({ steps, outcome }: Pick<Progress, 'steps' | 'outcome'>): Step[] {

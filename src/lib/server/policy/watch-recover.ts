@@ -1,0 +1,86 @@
+import type { App } from '../app.ts';
+import type { ApplyRow } from './apply-record.ts';
+import { panelCredential } from './credential.ts';
+import { bytesOf, readLive, readLua, revisionIn, sha256 } from './live.ts';
+import type { Live } from './live.ts';
+import { manifestOf, refreshKind, takeBack } from './pipeline.ts';
+import { usualPatience } from './probe.ts';
+import type { Patience } from './probe.ts';
+import { secondBumpAfterMs } from './refresh.ts';
+import type { PolicyRoots } from './roots.ts';
+import { createStepLog } from './step-log.ts';
+import type { ApplyOutcome, ApplyStep } from './steps.ts';
+import { mailboxOf } from './watch-report.ts';
+import { confirmMs } from './watch.ts';
+
+/** Longer than any watch and confirmation: a deadline further away was written by a clock that was wrong. */
+const longestMs = confirmMs + 2 * 600_000;
+
+export type Settlement = 'open' | 'back' | Extract<ApplyOutcome, 'applied' | 'reverted' | 'interrupted'>;
+
+/**
+ * What becomes of an apply whose process is gone. The live file decides: a revision whose watch was broken off stays
+ * live; one that was found bad, or that nobody confirmed in time, goes back.
+ */
+export function settlementOf(row: ApplyRow, live: Live, now: number): Settlement {
+	const { report, end, confirmed } = mailboxOf(row.watch);
+	const wasWatched =
+		report !== undefined || row.steps.some(({ name, status }) => name === 'watch' && status === 'running');
+	const isLive = live.kind === 'ours' && live.number === row.revision;
+	const isBad = end?.takeBack === true || ['breach', 'taken-back', 'not-confirmed'].includes(report?.verdict ?? 'good');
+	if (!isLive) return wasWatched && isBad ? 'reverted' : 'interrupted';
+	if (isBad) return 'back';
+	if (row.confirmUntilAt !== null && confirmed === undefined)
+		return now >= row.confirmUntilAt || row.confirmUntilAt - now > longestMs ? 'back' : 'open';
+	return wasWatched || confirmed !== undefined ? 'applied' : 'interrupted';
+}
+
+/** How the steps end that nobody will finish. */
+export function endedSteps(steps: ApplyStep[], settlement: Settlement): ApplyStep[] {
+	return steps.map((step) => {
+		if (step.status !== 'running') return step;
+		if (step.name !== 'watch' || settlement === 'interrupted')
+			return { ...step, status: 'failed', output: 'The panel stopped during this step.' };
+		return settlement === 'applied'
+			? { ...step, status: 'skipped', output: `Not judged: the panel stopped.\n${step.output}`.trim() }
+			: { ...step, status: 'failed', output: `The panel stopped; it was not confirmed.\n${step.output}`.trim() };
+	});
+}
+
+/**
+ * Puts back what was live before an apply whose process is gone. Answers the steps that it took; undefined: what was live
+ * before is not there any more.
+ */
+export async function takeBackInterrupted(
+	app: App,
+	roots: PolicyRoots,
+	row: ApplyRow,
+	patience: Patience = usualPatience
+): Promise<ApplyStep[] | undefined> {
+	const now = await readLive(app.host, roots);
+	const before = liveFrom(await readLua(app.host, roots.previous));
+	if (!('number' in now) || ('number' in before ? before.number : null) !== row.previousRevision) return undefined;
+	const { host, kumod, clock, env } = app;
+	const steps = createStepLog(clock, () => Promise.resolve());
+	const credential = await panelCredential(app);
+	const [manifest, manifestBefore] = [manifestOf(roots, now), manifestOf(roots, before)];
+	await takeBack(
+		{ host, kumod, roots, clock, steps, patience, kumodBin: env.kumodBin, credential, watch: undefined },
+		{
+			revision: { number: now.number, name: now.revision, live: before },
+			manifest,
+			before: manifestBefore,
+			kind: refreshKind(manifestBefore, manifest),
+			secondBumpAt: manifest?.sourcesHash === manifestBefore?.sourcesHash ? undefined : clock() + secondBumpAfterMs
+		}
+	);
+	return steps.steps;
+}
+
+function liveFrom(text: string | undefined): Live {
+	if (text === undefined) return { kind: 'absent' };
+	const ours = revisionIn(text);
+	return ours === undefined
+		? { kind: 'foreign', text, sha256: sha256(bytesOf(text)) }
+		: { kind: 'ours', text, ...ours };
+}

@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { caller, openTestApp, temporaryDirectory } from '../../../../tests/support/app.ts';
+import type { TestApp } from '../../../../tests/support/app.ts';
+import { makeFakeKumod, startKumodDouble, startSmtpDouble } from '../../../../tests/support/kumod-double.ts';
+import { fillEstate, testHost } from '../../../../tests/support/policy-app.ts';
+import { refusalOf } from '../../../../tests/support/refusal.ts';
+import { createKumod } from '../kumod/client.ts';
+import { update } from '../settings/service.ts';
+import { applyPending } from './apply.ts';
+import { closeCompiler } from './compile.ts';
+import { recoverApplies } from './recover.ts';
+import { refreshAgain } from './refresh-again.ts';
+import { policyRoots } from './roots.ts';
+import { getPreview, getProgress, getStatus } from './service.ts';
+import { stopWatches } from './watch-stop.ts';
+import { findWatching } from './watch-wishes.ts';
+import { confirmMs } from './watch.ts';
+import type { Timer } from './watch.ts';
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+	for (const close of closers.splice(0).reverse()) await close();
+});
+
+const who = { actor: 'cli:0', name: 'the test', userId: null, sessionId: null };
+const patience = { validateMs: 1500, aliveMs: 200, loadedMs: 200, greetMs: 500, pauseMs: 20 };
+
+/** A clock that only sleeping moves; `onSleep` is what happens meanwhile. */
+function virtualTimer() {
+	let now = 0;
+	const timer = {
+		now: () => now,
+		sleep: async (ms: number, signal: AbortSignal) => {
+			now += ms;
+			await timer.onSleep(now);
+			if (!signal.aborted) await new Promise((resolve) => setImmediate(resolve));
+		},
+		onSleep: (_now: number): void | Promise<void> => {}
+	};
+	return timer satisfies Timer & { onSleep: unknown };
+}
+
+/** KumoMTA and a listener, doubles; revision 1 is live. The wall clock is the test's. */
+async function watchedNode() {
+	const bin = makeFakeKumod(temporaryDirectory());
+	const api = await startKumodDouble();
+	const smtp = await startSmtpDouble('greets');
+	closers.push(api.close, smtp.close);
+	let at = Date.UTC(2026, 0, 5, 12);
+	const timer = virtualTimer();
+	const fault: { point?: (name: string) => void | Promise<void> } = {};
+	const restart = () => {
+		api.script.luaLoadCount = 1;
+		return Promise.resolve({ isDone: true, detail: 'was restarted' });
+	};
+	const status = () => Promise.resolve({ isManaged: true, isActive: true, detail: 'active (running)' });
+	const app = await openTestApp({
+		clock: () => at,
+		env: { KUMOD_BIN: bin.bin },
+		host: { ...testHost((name) => fault.point?.(name)), systemd: { status, restart } },
+		kumod: createKumod(api.url)
+	});
+	closers.push(() => closeCompiler(app));
+	await fillEstate({ client: app.database.client, keys: app.keys }, { domains: 2, senders: 4 });
+	await update(app, {
+		listeners: [{ address: '127.0.0.1', port: smtp.port, purpose: 'inbound' }],
+		watchSeconds: 0
+	});
+	const node = { app, api, smtp, timer, fault, setClock: (next: number) => (at = next), clock: () => at };
+	expect(await apply(node)).toMatchObject({ outcome: 'applied', revision: 1 });
+	await update(app, { watchSeconds: 60 });
+	return node;
+}
+
+type Node = { app: TestApp; timer: ReturnType<typeof virtualTimer> };
+const apply = async ({ app, timer }: Node) =>
+	applyPending(app, who, { expectedHash: (await getPreview(app)).hash }, { answerAfterMs: 20_000, patience, timer });
+const edit = ({ app }: Node, sql: string) => app.database.client.execute(sql);
+const pauseOne = "UPDATE senders SET status = 'paused' WHERE seq = (SELECT min(seq) FROM senders)";
+const rename = "UPDATE settings SET hostname = 'new.example.net'";
+const initOf = ({ app }: Node) => readFileSync(policyRoots(app.env.kumomtaRoot).init, 'utf8');
+const runningId = async ({ app }: Node) => (await findWatching(app))?.applyId ?? 'none';
+
+describe('an apply that is watched', () => {
+	it('is kept when all is well, after exactly its time, whatever the wall clock does', async () => {
+		const node = await watchedNode();
+		await edit(node, pauseOne);
+		node.timer.onSleep = (now) => void node.setClock(node.clock() + (now % 2000 === 0 ? 86_400_000 : -86_400_000));
+		const answer = await apply(node);
+		expect(answer).toMatchObject({ outcome: 'applied', revision: 2 });
+		expect(node.timer.now()).toBe(60_000);
+		const { watch } = await getProgress(node.app, answer);
+		expect(watch).toMatchObject({ phase: 'ended', verdict: 'good' });
+		expect(watch?.samples.length).toBeLessThanOrEqual(60);
+		expect(watch?.measures.find(({ name }) => name === 'liveness')?.text).toBe('Alive at 61 of 61 looks.');
+	});
+
+	it.each<[string, (node: Awaited<ReturnType<typeof watchedNode>>) => unknown, string]>([
+		['KumoMTA is not alive any more', ({ api }) => (api.script.notAlive = 'load shedding'), 'load shedding'],
+		['a listener does not greet any more', ({ smtp }) => smtp.close(), 'did not greet 2 times in a row']
+	])('is taken back when %s, and keeps the evidence', async (_, breakIt, evidence) => {
+		const node = await watchedNode();
+		const before = initOf(node);
+		await edit(node, pauseOne);
+		node.timer.onSleep = async (now) => {
+			if (now === 10_000) await breakIt(node);
+		};
+		const answer = await apply(node);
+		expect(answer.outcome).toBe('reverted');
+		expect(initOf(node)).toBe(before);
+		expect(node.timer.now()).toBeLessThan(20_000);
+		const { watch, steps } = await getProgress(node.app, answer);
+		expect(watch).toMatchObject({ verdict: 'breach', text: expect.stringContaining(evidence) as string });
+		expect(steps.find(({ name }) => name === 'watch')).toMatchObject({ status: 'failed' });
+		expect(steps.find(({ name }) => name === 'revert')?.output).toContain('Revision 1-');
+	});
+
+	it('waits for the second epoch, pays it, and leaves the job nothing', async () => {
+		const node = await watchedNode();
+		const bumps = () => node.api.requests.filter((line) => line === 'POST /api/admin/bump-config-epoch').length;
+		await edit(node, 'UPDATE pool_sources SET weight = weight + 1');
+		const answer = await apply(node);
+		expect(answer.outcome).toBe('applied');
+		expect([bumps(), node.timer.now()]).toEqual([2, 125_000]);
+		node.setClock(node.clock() + 100_000);
+		await refreshAgain(node.app);
+		expect(bumps()).toBe(2);
+	});
+
+	it.each([
+		[false, 'applied', 'ended-early', 'ended the watch and kept it'],
+		[true, 'reverted', 'taken-back', 'took it back']
+	])('is ended from anywhere (take back: %s)', async (takeBack, outcome, verdict, words) => {
+		const node = await watchedNode();
+		await edit(node, pauseOne);
+		const refusals: unknown[] = [];
+		node.timer.onSleep = async (now) => {
+			if (now !== 5000) return;
+			expect((await getStatus(node.app)).watching).toMatchObject({ phase: 'watching', confirmUntilAt: null });
+			refusals.push(await refusalOf(applyPending(node.app, who, { expectedHash: 'a'.repeat(64) })));
+			await caller(node.app).policy.endWatch({ applyId: await runningId(node), takeBack });
+		};
+		const answer = await apply(node);
+		expect(refusals).toEqual([expect.objectContaining({ code: 'CONFLICT', reason: 'apply-running' })]);
+		expect(answer.outcome).toBe(outcome);
+		expect(node.timer.now()).toBe(5000);
+		const { watch } = await getProgress(node.app, answer);
+		expect(watch).toMatchObject({ verdict, text: expect.stringContaining(words) as string });
+		expect(await refusalOf(caller(node.app).policy.endWatch({ applyId: answer.applyId }))).toMatchObject({
+			reason: 'not-watched'
+		});
+	});
+
+	it('is broken off when the server stops, and stays live', async () => {
+		const node = await watchedNode();
+		await edit(node, pauseOne);
+		let stopping: Promise<void> | undefined;
+		node.timer.onSleep = (now) => {
+			if (now === 5000) stopping = stopWatches(node.app.db);
+		};
+		const answer = await apply(node);
+		await stopping;
+		expect(answer.outcome).toBe('applied');
+		expect(answer.steps.find(({ name }) => name === 'watch')).toMatchObject({ status: 'skipped' });
+		expect((await getProgress(node.app, answer)).watch).toMatchObject({ verdict: 'broken-off' });
+	});
+});
+
+describe('an apply that has to be confirmed', () => {
+	const needing = async () => {
+		const node = await watchedNode();
+		await update(node.app, { confirmListeners: true });
+		await edit(node, rename);
+		return { ...node, before: initOf(node) };
+	};
+
+	it('goes back when nobody comes', async () => {
+		const node = await needing();
+		const answer = await apply(node);
+		expect([answer.outcome, initOf(node)]).toEqual(['reverted', node.before]);
+		expect(node.timer.now()).toBe(60_000 + confirmMs);
+		expect((await getProgress(node.app, answer)).watch).toMatchObject({ verdict: 'not-confirmed' });
+	});
+
+	it.each([10_000, 90_000])('stays when somebody confirms it after %i ms', async (when) => {
+		const node = await needing();
+		node.timer.onSleep = async (now) => {
+			if (now === when) await caller(node.app).policy.confirm({ applyId: await runningId(node) });
+		};
+		const answer = await apply(node);
+		expect(answer.outcome).toBe('applied');
+		expect(node.timer.now()).toBe(Math.max(60_000, when));
+		expect((await getProgress(node.app, answer)).confirmedBy).toBe('ops@example.net');
+	});
+
+	it('does not ask where nothing restarts', async () => {
+		const node = await watchedNode();
+		await update(node.app, { confirmListeners: true });
+		await edit(node, pauseOne);
+		expect((await apply(node)).outcome).toBe('applied');
+		expect(node.timer.now()).toBe(60_000);
+	});
+
+	const stopWhileConfirming = async () => {
+		const node = await needing();
+		node.timer.onSleep = (now) => void (now === 70_000 && stopWatches(node.app.db));
+		const { outcome, applyId } = await apply(node);
+		expect(outcome).toBe('running');
+		await recoverApplies(node.app);
+		expect((await getProgress(node.app, { applyId })).outcome).toBe('running');
+		expect(await refusalOf(apply(node))).toMatchObject({ reason: 'apply-running' });
+		return { node, applyId };
+	};
+
+	it('is taken back at its deadline although the panel stopped', async () => {
+		const { node, applyId } = await stopWhileConfirming();
+		node.setClock(node.clock() + confirmMs);
+		await recoverApplies(node.app);
+		expect((await getProgress(node.app, { applyId })).outcome).toBe('reverted');
+		expect(initOf(node)).toBe(node.before);
+	});
+
+	it('can still be confirmed after the panel stopped', async () => {
+		const { node, applyId } = await stopWhileConfirming();
+		await caller(node.app).policy.confirm({ applyId });
+		expect((await getProgress(node.app, { applyId })).outcome).toBe('applied');
+		expect(initOf(node)).not.toBe(node.before);
+	});
+});
