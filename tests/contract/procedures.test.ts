@@ -31,7 +31,7 @@ const promised =
 	senders.list senders.get senders.create senders.update senders.remove senders.setPassword
 	imports.create imports.append imports.preview imports.commit imports.discard
 	bounces.list bounces.create bounces.update bounces.remove bounces.setPassword
-	policy.status policy.preview policy.changes policy.apply policy.progress policy.revert policy.revisions policy.revision policy.restore kumod.status audit.list`.split(
+	policy.status policy.preview policy.changes policy.apply policy.progress policy.revert policy.endWatch policy.confirm policy.revisions policy.revision policy.restore kumod.status audit.list`.split(
 		/\s+/
 	);
 

@@ -173,6 +173,8 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'policy.apply': [{ expectedHash: hash, ...wishes }],
 		'policy.progress': [{ applyId: ids.apply }],
 		'policy.revert': [{ applyId: ids.apply }],
+		'policy.endWatch': [{ applyId: ids.apply, takeBack: false }],
+		'policy.confirm': [{ applyId: ids.apply }],
 		'policy.revisions': [{ ...by('number'), ...cursor }],
 		'policy.restore': [{ number: 4711, ...wishes }],
 		'auth.sessions.list': [{ ...by('lastUsedAt'), ...cursor }],

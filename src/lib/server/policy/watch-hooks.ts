@@ -1,8 +1,6 @@
-import type { App } from '../app.ts';
 import { getSettingsRow } from '../settings/service.ts';
 import type { ApplyRun } from './apply-run.ts';
 import { postConfirmUntil, postReport, readMailbox } from './watch-mailbox.ts';
-import type { MetricsSource } from './watch-meter.ts';
 import type { WatchHooks } from './watch-step.ts';
 
 /** Binds the watch of an apply to its row and to the settings. */
@@ -11,7 +9,7 @@ export async function watchHooksOf({ app, id, timer, stop }: ApplyRun): Promise<
 	return {
 		seconds: watchSeconds,
 		confirmListeners,
-		metrics: (app as App & { metrics?: MetricsSource }).metrics,
+		metrics: app.metrics,
 		timer,
 		stop: stop.signal,
 		readMailbox: () => readMailbox(app.db, id),
