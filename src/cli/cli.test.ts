@@ -214,6 +214,14 @@ describe('policy', () => {
 			code: 0,
 			out: expect.stringMatching(/^1 .* live {2}first\n$/)
 		});
+		const message = ['--to', 'a@gmail.com', '--as', 'nobody@example.com'];
+		expect(await run(['policy', 'simulate', ...message])).toMatchObject({
+			code: 3,
+			out: expect.stringMatching(/: refused\.\n[^]*REFUSED auth .*\[535 5\.7\.8 AUTH invalid\] \(login-wrong\)/),
+			err: ''
+		});
+		expect(await run(['policy', 'simulate', '--as', 'x@y.example'])).toMatchObject({ code: 2, out: '' });
+		expect(await run(['policy', 'simulate', ...message, '--listener', 'relay'])).toMatchObject({ code: 2, out: '' });
 		expect(await run(['policy', 'restore', '77'])).toMatchObject({ code: 2, out: '' });
 		expect(
 			(await audit()).filter(({ action }) => action === 'policy.apply').map(({ outcome, actor: who }) => [who, outcome])

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { exit, UsageError } from './command.ts';
 import type { Command, Exit, Invocation, Option } from './command.ts';
+import { simulate } from './simulate.ts';
 
 const json: Option = { type: 'boolean', help: 'As JSON.' };
 
@@ -49,6 +50,7 @@ export const policy: Record<string, Command> = {
 		},
 		run: apply
 	},
+	simulate,
 	revisions: { help: 'The revisions that are kept, the newest first.', takes: [], options: { json }, run: revisions },
 	restore: {
 		help: 'Applies the data of an earlier revision as a new one. What is being edited stays as it is.',
