@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import type { ParseArgsOptionsConfig } from 'node:util';
 import type { App } from '../lib/server/app.ts';
+import type { Env } from '../lib/server/core/env.ts';
+import type { Log } from '../lib/server/core/log.ts';
 import type { Caller } from '../lib/server/core/trpc.ts';
 import type { createCaller } from '../lib/server/router.ts';
 
@@ -18,6 +20,19 @@ export interface Invocation {
 	given: Record<string, string>;
 	/** Writes a line to standard output. */
 	print: (line: string) => void;
+}
+
+/** What a command gets that opens the panel itself, or works without one. */
+export interface ToolInvocation extends Pick<Invocation, 'options' | 'given' | 'print'> {
+	env: Env;
+	log: Log;
+	/** @throws EnvError when DATA_DIR holds no panel. */
+	assertPanel(): void;
+}
+
+/** A command of one word. */
+export interface Tool extends Pick<Command, 'help' | 'takes' | 'options'> {
+	run(invocation: ToolInvocation): Promise<Exit>;
 }
 
 export interface Option {
@@ -42,7 +57,10 @@ export class UsageError extends Error {
 }
 
 /** @throws UsageError naming what is not understood; never a value, which may be a secret in the wrong place. */
-export function parseCommand(command: Command, args: string[]): Pick<Invocation, 'options' | 'given'> {
+export function parseCommand(
+	command: Pick<Command, 'options' | 'takes'>,
+	args: string[]
+): Pick<Invocation, 'options' | 'given'> {
 	const options: ParseArgsOptionsConfig = Object.fromEntries(
 		Object.entries(command.options).map(([name, { type, multiple }]) => [name, { type, multiple: multiple ?? false }])
 	);

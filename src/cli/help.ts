@@ -1,4 +1,4 @@
-import type { Command } from './command.ts';
+import type { Command, Tool } from './command.ts';
 
 export type Nouns = Record<string, Record<string, Command>>;
 
@@ -8,25 +8,26 @@ server may run meanwhile. Every change is in the audit log as cli:<uid>.
 Exit codes: 0 done · 1 a bug · 2 wrong input · 3 a check failed, or KumoMTA did not take the policy`;
 
 /** Every command with one line each. */
-export function overview(nouns: Nouns): string {
+export function overview(nouns: Nouns, tools: Record<string, Tool>): string {
 	const rows = Object.entries(nouns).flatMap(([noun, verbs]) =>
 		Object.entries(verbs).map(([verb, command]) => [`${noun} ${verb}${argumentsOf(command)}`, command.help] as const)
 	);
-	const all = [...rows, ['help [<noun> [<verb>]]', 'This text, or the options of a command.'] as const];
+	const single = Object.entries(tools).map(([name, tool]) => [`${name}${argumentsOf(tool)}`, tool.help] as const);
+	const all = [...rows, ...single, ['help [<noun> [<verb>]]', 'This text, or the options of a command.'] as const];
 	return `kumomta-ui <noun> <verb> [options]\n\n${columns(all)}\n\n${footer}`;
 }
 
 /** One command with its options. */
-export function commandHelp(noun: string, verb: string, command: Command): string {
+export function commandHelp(noun: string, verb: string, command: Command | Tool): string {
 	const rows = Object.entries(command.options).map(
 		([name, { value, help, multiple }]) =>
 			[`--${name}${value === undefined ? '' : ` <${value}>`}${multiple ? ' …' : ''}`, help] as const
 	);
 	const options = rows.length === 0 ? '' : `\n\n${columns(rows)}`;
-	return `kumomta-ui ${noun} ${verb}${argumentsOf(command)}${rows.length === 0 ? '' : ' [options]'}\n\n${command.help}${options}`;
+	return `kumomta-ui ${[noun, verb].filter(Boolean).join(' ')}${argumentsOf(command)}${rows.length === 0 ? '' : ' [options]'}\n\n${command.help}${options}`;
 }
 
-const argumentsOf = ({ takes }: Command) => takes.map((name) => ` <${name}>`).join('');
+const argumentsOf = ({ takes }: Pick<Command, 'takes'>) => takes.map((name) => ` <${name}>`).join('');
 
 function columns(rows: readonly (readonly [string, string])[]): string {
 	const width = Math.max(...rows.map(([left]) => left.length)) + 2;

@@ -3,14 +3,19 @@ import { existsSync } from 'node:fs';
 import { EnvError, readEnv } from '../lib/server/core/env.ts';
 import type { Env } from '../lib/server/core/env.ts';
 import { createLog } from '../lib/server/core/log.ts';
+import type { Log } from '../lib/server/core/log.ts';
+import { backup } from './backup.ts';
 import { exit, parseCommand, UsageError } from './command.ts';
-import type { Command, Exit } from './command.ts';
+import type { Command, Exit, Tool } from './command.ts';
 import { explain } from './failure.ts';
 import { commandHelp, overview } from './help.ts';
 import type { Nouns } from './help.ts';
 import { policy } from './policy.ts';
+import { restore } from './restore.ts';
 import { users } from './users.ts';
 
+/** One word each; they open the panel themselves, if at all. */
+const tools: Record<string, Tool> = { backup, restore };
 const nouns: Nouns = { users, policy };
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -18,10 +23,16 @@ const complain = (text: string) => void process.stderr.write(`${text}\n`);
 
 async function main(args: string[]): Promise<Exit> {
 	const [noun = 'help', verb = '', ...rest] = args;
+	const tool = Object.hasOwn(tools, noun === 'help' ? verb : noun) ? tools[noun === 'help' ? verb : noun] : undefined;
+	if (tool !== undefined && (noun === 'help' || args.includes('--help') || args.includes('-h'))) {
+		print(commandHelp(noun === 'help' ? verb : noun, '', tool));
+		return exit.ok;
+	}
+	if (tool !== undefined) return runTool(tool, args.slice(1), `kumomta-ui help ${noun}`);
 	if (noun === 'help' || noun === '--help' || noun === '-h') return help(verb, rest[0] ?? '');
 	const command = find(noun, verb);
 	if (command === undefined) {
-		complain(`There is no such command.\n\n${overview(nouns)}`);
+		complain(`There is no such command.\n\n${overview(nouns, tools)}`);
 		return exit.wrongInput;
 	}
 	if (rest.includes('--help') || rest.includes('-h')) return help(noun, verb);
@@ -38,7 +49,9 @@ function help(noun: string, verb: string): Exit {
 	const isKnown = noun === '' || (Object.hasOwn(nouns, noun) && verb === '');
 	print(
 		command === undefined
-			? overview(noun === '' || !isKnown ? nouns : { [noun]: nouns[noun] ?? {} })
+			? noun === '' || !isKnown
+				? overview(nouns, tools)
+				: overview({ [noun]: nouns[noun] ?? {} }, {})
 			: commandHelp(noun, verb, command)
 	);
 	return command !== undefined || isKnown ? exit.ok : exit.wrongInput;
@@ -63,19 +76,37 @@ async function run(command: Command, args: string[], helpCommand: string): Promi
 			app.close();
 		}
 	} catch (error) {
-		if (error instanceof UsageError) {
-			complain(`${error.message}\nSee: ${helpCommand}`);
-			return exit.wrongInput;
-		}
-		const known = explain(error);
-		if (known === null) {
-			log.error('command failed', { error });
-			complain(`Something went wrong inside kumomta-ui. Report it with the line above (${requestId}).`);
-			return exit.bug;
-		}
-		complain(known.text);
-		return known.code;
+		return failed(error, { log, requestId, helpCommand });
 	}
+}
+
+async function runTool(tool: Tool, args: string[], helpCommand: string): Promise<Exit> {
+	const requestId = `cli-${randomUUID()}`;
+	const log = createLog('warn').with({ requestId });
+	try {
+		const env = readEnv(process.env);
+		return await tool.run({ env, log, print, assertPanel: () => assertPanel(env), ...parseCommand(tool, args) });
+	} catch (error) {
+		return failed(error, { log, requestId, helpCommand });
+	}
+}
+
+function failed(
+	error: unknown,
+	{ log, requestId, helpCommand }: { log: Log; requestId: string; helpCommand: string }
+): Exit {
+	if (error instanceof UsageError) {
+		complain(`${error.message}\nSee: ${helpCommand}`);
+		return exit.wrongInput;
+	}
+	const known = explain(error);
+	if (known === null) {
+		log.error('command failed', { error });
+		complain(`Something went wrong inside kumomta-ui. Report it with the line above (${requestId}).`);
+		return exit.bug;
+	}
+	complain(known.text);
+	return known.code;
 }
 
 /** A wrong DATA_DIR must not become a new, empty panel. */

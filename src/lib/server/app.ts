@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { undoUnfinishedRestore } from './backup/start.ts';
 import { createBudget } from './core/budget.ts';
 import type { Budget } from './core/budget.ts';
 import { openDatabase } from './core/database.ts';
@@ -44,6 +45,7 @@ export async function openApp(
 	process.umask(0o077);
 	prepareDataDir(env.dataDir);
 	const log = given.log ?? createLog(env.logLevel);
+	if (undoUnfinishedRestore(env.dataDir)) log.warn('a restore that was cut off was taken back');
 	const keys = openKeys(env.dataDir);
 	closeDatabaseFile(env.databaseUrl);
 	const database = await openDatabase(env.databaseUrl, { authToken: env.databaseAuthToken });

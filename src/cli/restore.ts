@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { App } from '../lib/server/app.ts';
+import type { Restored } from '../lib/server/backup/restore.ts';
+import type { Env } from '../lib/server/core/env.ts';
+import { openWithOf } from './backup.ts';
+import { progress } from './backup-keys.ts';
+import { exit } from './command.ts';
+import type { Exit, Tool, ToolInvocation } from './command.ts';
+
+export const restore: Tool = {
+	help: 'Puts a backup in place, here or on an empty host; the panel must be stopped.',
+	takes: ['file'],
+	options: {
+		into: { type: 'string', value: 'directory', help: 'As DATA_DIR, with KumoMTA’s files in kumomta/ below it.' },
+		'passphrase-file': { type: 'string', value: 'path', help: 'Its first line opens the backup (mode 600).' },
+		'key-file': { type: 'string', value: 'path', help: 'The private half of the recipient key.' },
+		json: { type: 'boolean', help: 'As JSON.' }
+	},
+	run: restoreHere
+};
+
+function targetEnv(env: Env, into: unknown): Pick<Env, 'dataDir' | 'databaseUrl' | 'kumomtaRoot'> {
+	if (typeof into !== 'string') return env;
+	const dataDir = resolve(into);
+	return { dataDir, databaseUrl: `file:${join(dataDir, 'panel.db')}`, kumomtaRoot: join(dataDir, 'kumomta') };
+}
+
+async function restoreHere({ env, options, given, print }: ToolInvocation): Promise<Exit> {
+	process.umask(0o077);
+	const target = targetEnv(env, options['into']);
+	const { placesOf } = await import('../lib/server/backup/places.ts');
+	const service = await import('../lib/server/backup/restore.ts');
+	const { createHost } = await import('../lib/server/host/host.ts');
+	const openWith = await openWithOf(options);
+	const host = createHost();
+	const shown = progress('Restore:');
+	const releaseApply = await holdApplies(target.kumomtaRoot);
+	let bytes = 0;
+	try {
+		const file = resolve(given['file'] ?? '');
+		const restored = await service.restore({
+			file,
+			openWith,
+			places: placesOf(target),
+			kumod: host.findUser('kumod'),
+			at: Date.now(),
+			prepare: (path) => audit(path, file),
+			onFile: (more) => shown.at(`${Math.round((bytes += more) / 1024 / 1024)} MB`)
+		});
+		shown.end();
+		if (options['json'] === true) print(JSON.stringify({ ...restored, left: leftToDo(restored) }));
+		else for (const line of report(restored)) print(line);
+		return exit.ok;
+	} finally {
+		shown.end();
+		releaseApply();
+	}
+}
+
+/** No apply may write what a restore exchanges. */
+async function holdApplies(kumomtaRoot: string): Promise<() => void> {
+	const { policyRoots } = await import('../lib/server/policy/roots.ts');
+	const { takeLock } = await import('../lib/server/policy/lock.ts');
+	const roots = policyRoots(kumomtaRoot);
+	if (!existsSync(roots.policy)) return () => {};
+	return takeLock(roots, { actor: `cli:${process.getuid?.() ?? 'unknown'}`, since: Date.now(), pid: process.pid });
+}
+
+/** The row is in the restored database from its first moment; its schema is brought up to date at the next start. */
+async function audit(path: string, file: string): Promise<void> {
+	const { openDatabase } = await import('../lib/server/core/database.ts');
+	const { startAudit, finishAudit } = await import('../lib/server/audit/service.ts');
+	const database = await openDatabase(`file:${path}`);
+	try {
+		const app = { db: database.db, clock: Date.now } as App;
+		const actor = `cli:${process.getuid?.() ?? 'unknown'}`;
+		const caller = { actor, name: actor, userId: null, sessionId: null };
+		const start = { caller, action: 'backup.restore', target: file, input: { file }, address: null };
+		const id = await startAudit(app, { ...start, requestId: 'local', outcome: 'started', reason: null });
+		await finishAudit(app, id, { outcome: 'ok', reason: null, target: file });
+		await database.client.execute('PRAGMA journal_mode = DELETE');
+	} finally {
+		database.close();
+	}
+}
+
+function report(restored: Restored): string[] {
+	const { manifest, findings, kept } = restored;
+	return [
+		`Restored: the state of ${new Date(manifest.madeAt).toISOString()} on ${manifest.host}, ${manifest.files.length} files.`,
+		...findings,
+		...(kept.length > 0
+			? ['What was there before lies beside, and can be removed later:', ...kept.map((path) => `  ${path}`)]
+			: []),
+		'Left to do:',
+		...leftToDo(restored).map((line) => `  - ${line}`)
+	];
+}
+
+function leftToDo({ manifest, initLeftOut }: Restored): string[] {
+	return [
+		'Start the panel (systemctl start kumomta-ui). It brings the database to its version.',
+		...(manifest.migration === null ? ['Restore the database of the libSQL server by its own means.'] : []),
+		...(initLeftOut ? ['The live policy named another directory and was left out.'] : []),
+		'Review and apply the policy: what was edited after the last apply is pending again.',
+		...(manifest.withKeys
+			? []
+			: ['DKIM key files were not in the backup: the next apply writes them, if applier.key is the right one.']),
+		'TLS files are in no backup: put them into <KUMOMTA_ROOT>/etc/tls, or get new certificates.',
+		'On a new host: set the addresses of the sources, then PTR, SPF and A records; the page DNS says which.'
+	];
+}
