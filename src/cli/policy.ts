@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { exit, UsageError } from './command.ts';
 import type { Command, Exit, Invocation, Option } from './command.ts';
+import { createWatchTeller, watchCommands } from './watch.ts';
 import { simulate } from './simulate.ts';
 
 const json: Option = { type: 'boolean', help: 'As JSON.' };
@@ -51,6 +52,7 @@ export const policy: Record<string, Command> = {
 		run: apply
 	},
 	simulate,
+	...watchCommands,
 	revisions: { help: 'The revisions that are kept, the newest first.', takes: [], options: { json }, run: revisions },
 	restore: {
 		help: 'Applies the data of an earlier revision as a new one. What is being edited stays as it is.',
@@ -179,10 +181,13 @@ async function report(
 	{ api, options, print }: Invocation,
 	started: Awaited<ReturnType<Invocation['api']['policy']['apply']>>
 ): Promise<Exit> {
+	const tell = options['json'] === true ? () => {} : createWatchTeller(print);
 	let answer = started;
 	while (answer.outcome === 'running') {
 		await wait(500);
-		answer = await api.policy.progress({ applyId: answer.applyId });
+		const progress = await api.policy.progress({ applyId: answer.applyId });
+		tell(progress);
+		answer = progress;
 	}
 	if (options['json'] === true) print(JSON.stringify(answer));
 	else {
