@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeCertificate, startKumodDouble, startSmtpDouble } from '../../../../tests/support/kumod-double.ts';
-import type { KumodDouble } from '../../../../tests/support/kumod-double.ts';
 import { temporaryDirectory } from '../../../../tests/support/app.ts';
+import { makeCertificate } from '../../../../tests/support/certificate.ts';
+import { startKumodDouble } from '../../../../tests/support/kumod-http-double.ts';
+import type { KumodDouble } from '../../../../tests/support/kumod-http-double.ts';
 import { nobodyThere } from '../../../../tests/support/policy-app.ts';
 import { refusalOf } from '../../../../tests/support/refusal.ts';
+import { startSmtpDouble } from '../../../../tests/support/smtp-double.ts';
 import { Secret } from '../core/secret.ts';
 import { createKumod } from './client.ts';
 import { linesOf, sampleOf } from './metrics.ts';
@@ -33,7 +35,7 @@ describe('KumoMTA’s HTTP API', () => {
 		const kumod = createKumod(url);
 		expect(await kumod.checkLiveness()).toEqual({ state: 'alive' });
 		await kumod.bumpConfigEpoch();
-		expect(await kumod.getVersion()).toBe('2026.03.04-bb93ecb1');
+		expect(await kumod.getMachine()).toEqual({ version: '2026.03.04-bb93ecb1', onlineSince: '2026-01-05T12:00:00Z' });
 		expect(await kumod.getLuaLoadCount()).toBe(4);
 		expect(requests).toEqual(published);
 	});
@@ -109,6 +111,7 @@ describe('the greeting of a listener', () => {
 		['no-starttls', true, { ok: false, detail: 'it does not offer STARTTLS' }],
 		['broken-tls', true, { ok: false }],
 		['refuses', false, { ok: false, detail: 'it answered: 421 4.3.0 mta technical difficulties' }],
+		['hangs-up', false, { ok: false, detail: 'the connection was closed' }],
 		['silent', false, { ok: false, detail: 'no answer in 300 ms' }]
 	] as const)('%s, with TLS: %s', async (behaviour, withTls, wanted) => {
 		const certificate = withTls ? makeCertificate(temporaryDirectory()) : undefined;

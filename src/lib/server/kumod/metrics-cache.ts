@@ -1,6 +1,6 @@
 import type { Credential } from './http.ts';
 import { KumodError } from './http.ts';
-import type { Kumod } from './client.ts';
+import type { Kumod, Machine } from './client.ts';
 import { readSnapshot } from './metrics-scan.ts';
 
 /** What KumoMTA counted at one moment: few numbers, whatever the number of its queues. */
@@ -23,7 +23,7 @@ export interface KumodState {
 	version?: string;
 	/** When something was heard of it last, be it a refusal. */
 	lastSeenAt?: number;
-	/** When it was noticed that its counters began anew. */
+	/** When it was noticed that the process is a new one. */
 	restartedAt?: number;
 }
 
@@ -47,9 +47,9 @@ export function createMetricsCache(kumod: Kumod, clock: () => number): MetricsCa
 	const ending = new AbortController();
 	let state: KumodState = { state: 'never', sinceAt: clock() };
 	let running: Promise<void> | undefined;
+	let machine: Machine | undefined;
 
 	function keep(snapshot: MetricsSnapshot): void {
-		if (isRestart(ring.at(-1), snapshot)) state.restartedAt = snapshot.at;
 		// A clock that was set back leaves no order behind.
 		while (ring.length > 0 && (ring.at(-1)?.at ?? 0) >= snapshot.at) ring.pop();
 		ring.push(snapshot);
@@ -60,9 +60,12 @@ export function createMetricsCache(kumod: Kumod, clock: () => number): MetricsCa
 		try {
 			const counted = await readSnapshot(kumod.streamMetrics(credential, ending.signal));
 			const at = clock();
+			const said = await readMachine(kumod, credential);
+			const isAnew = isRestart({ loads: ring.at(-1)?.loads, machine }, { loads: counted.loads, machine: said });
+			machine = said ?? machine;
 			keep({ at, ...counted });
-			if (state.state !== 'answering' || state.restartedAt === at) state.version = await readVersion(kumod, credential);
-			state = { ...enter(state, 'answering', at), lastSeenAt: at };
+			const version = machine && { version: machine.version };
+			state = { ...enter(state, 'answering', at), lastSeenAt: at, ...version, ...(isAnew && { restartedAt: at }) };
 		} catch (error) {
 			if (!(error instanceof KumodError)) throw error;
 			if (ending.signal.aborted) return;
@@ -97,19 +100,24 @@ function afterFailure(state: KumodState, error: KumodError, at: number): KumodSt
 	return { ...enter(state, state.state === 'never' ? 'never' : 'away', at, error.message), ...seen };
 }
 
-/** Only to be shown: without it everything else still holds. */
-async function readVersion(kumod: Kumod, credential: Credential | undefined): Promise<string | undefined> {
+/** Without it everything else still holds. */
+async function readMachine(kumod: Kumod, credential: Credential | undefined): Promise<Machine | undefined> {
 	try {
-		return await kumod.getVersion(credential);
+		return await kumod.getMachine(credential);
 	} catch (error) {
 		if (error instanceof KumodError) return undefined;
 		throw error;
 	}
 }
 
-/** `lua_load_count` lives as long as the process does, so it falls only with it. */
-function isRestart(before: MetricsSnapshot | undefined, now: MetricsSnapshot): boolean {
-	return before?.loads !== undefined && now.loads !== undefined && now.loads < before.loads;
+/** `lua_load_count` lives as long as the process does, so it falls only with it; its start is said by machine-info too. */
+function isRestart(
+	before: { loads: number | undefined; machine: Machine | undefined },
+	now: { loads: number | undefined; machine: Machine | undefined }
+): boolean {
+	const hasFallen = before.loads !== undefined && now.loads !== undefined && now.loads < before.loads;
+	const { machine: was } = before;
+	return hasFallen || (was !== undefined && now.machine !== undefined && now.machine.onlineSince !== was.onlineSince);
 }
 
 /**

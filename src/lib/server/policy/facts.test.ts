@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../../../tests/support/app.ts';
-import { makeCertificate } from '../../../../tests/support/kumod-double.ts';
+import { makeCertificate } from '../../../../tests/support/certificate.ts';
 import { testHost } from '../../../../tests/support/policy-app.ts';
 import { readFacts } from './facts.ts';
 import { policyRoots } from './roots.ts';

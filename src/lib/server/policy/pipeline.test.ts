@@ -3,16 +3,14 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openTestApp, temporaryDirectory, testClock } from '../../../../tests/support/app.ts';
 import type { TestApp } from '../../../../tests/support/app.ts';
-import {
-	makeCertificate,
-	makeFakeKumod,
-	startKumodDouble,
-	startSmtpDouble
-} from '../../../../tests/support/kumod-double.ts';
-import type { SmtpDouble } from '../../../../tests/support/kumod-double.ts';
+import { makeCertificate } from '../../../../tests/support/certificate.ts';
 import { domainName } from '../../../../tests/support/estate.ts';
+import { makeKumodExecutableDouble } from '../../../../tests/support/kumod-executable-double.ts';
+import { startKumodDouble } from '../../../../tests/support/kumod-http-double.ts';
 import { fillEstate, testHost } from '../../../../tests/support/policy-app.ts';
 import { refusalOf } from '../../../../tests/support/refusal.ts';
+import { startSmtpDouble } from '../../../../tests/support/smtp-double.ts';
+import type { SmtpDouble } from '../../../../tests/support/smtp-double.ts';
 import { createKumod } from '../kumod/client.ts';
 import { getSettingsRow, update } from '../settings/service.ts';
 import { applyPending, restoreRevision } from './apply.ts';
@@ -45,7 +43,7 @@ async function nodeWithKumomta(
 	machine: Partial<TestApp['host']> = {},
 	prepare: (roots: ReturnType<typeof policyRoots>) => void = () => {}
 ) {
-	const bin = makeFakeKumod(temporaryDirectory());
+	const bin = makeKumodExecutableDouble(temporaryDirectory());
 	const api = await startKumodDouble();
 	closers.push(api.close);
 	const clock = testClock();
