@@ -1,5 +1,4 @@
 import type { Manifest } from './revision.ts';
-import { limitOf } from './rows.ts';
 import type { DomainValue, SenderValue } from './rows.ts';
 
 const number = new Intl.NumberFormat('en');
@@ -17,77 +16,103 @@ const inSeconds = (seconds: number): string => {
 	return `${number.format(count)} ${name}${count === 1 ? '' : 's'}`;
 };
 
+/** One field of something that was changed, as a person reads it; never a verifier. */
+export interface FieldChange {
+	name: string;
+	from: string;
+	to: string;
+}
+
+export interface Wording {
+	text: string;
+	fields?: FieldChange[];
+}
+
 function rateInWords(rate: string | undefined): string {
 	if (rate === undefined) return 'unlimited';
-	const { count, unit } = limitOf(rate);
-	return `at most ${number.format(count)} ${unit === 'hour' ? 'an' : 'a'} ${unit}`;
+	const [count = '', unit = ''] = rate.split('/');
+	return `${number.format(Number(count))}/${unit}`;
 }
 
 const or = (seconds: number | undefined) => (seconds === undefined ? 'the default' : inSeconds(seconds));
 const fromInWords = (from: SenderValue['from']) =>
-	from === 'domain' ? 'may use every address at its domain' : 'may use its own address only';
+	from === 'domain' ? 'every address at its domain' : 'its own address';
 const keyInWords = ({ selector, algorithm }: DomainValue['keys'][number]) =>
 	`${selector} (${algorithms[algorithm] ?? algorithm})`;
+const keysInWords = ({ keys }: DomainValue) => keys.map(keyInWords).join(', ') || 'none';
+const complaintsInWords = ({ complaint }: DomainValue) => complaint ?? 'nobody';
+const returnsInWords = ({ anyReturnPath }: DomainValue) => (anyReturnPath ? 'any address' : 'bounce accounts only');
+const stateInWords = ({ ready, reason }: DomainValue) => (ready ? 'ready' : `not ready: ${reason ?? ''}`);
+const passwordOf = ({ salt, hash, iterations }: SenderValue) => JSON.stringify([salt, hash, iterations]);
 
-/** What is new about a sender; never a part of its verifier. */
-export function senderAdded(address: string, value: SenderValue): string {
-	const parts = [`is new, in pool ${value.pool}`];
-	if (value.rate !== undefined) parts.push(rateInWords(value.rate));
-	if (value.from === 'domain') parts.push(fromInWords(value.from));
-	if (value.status === 'paused') parts.push('paused');
-	if (value.hash === undefined) parts.push('without a password');
-	return `Sender ${address} ${parts.join(', ')}`;
+/** The fields whose words differ, in the order given. */
+function fieldsOf(fields: [name: string, from: string, to: string][]): FieldChange[] {
+	return fields.filter(([, from, to]) => from !== to).map(([name, from, to]) => ({ name, from, to }));
 }
 
-export function senderChanged(address: string, was: SenderValue, is: SenderValue): string {
-	const parts: string[] = [];
-	if (was.id !== is.id) parts.push('was removed and made anew');
-	if (was.pool !== is.pool) parts.push(`moves from pool ${was.pool} to ${is.pool}`);
-	if (was.rate !== is.rate) parts.push(`${rateInWords(is.rate)} (was ${rateInWords(was.rate)})`);
-	if (was.retry !== is.retry) parts.push(`tries again after ${or(is.retry)} (was ${or(was.retry)})`);
-	if (was.maxAge !== is.maxAge) parts.push(`gives up after ${or(is.maxAge)} (was ${or(was.maxAge)})`);
-	if (was.from !== is.from)
-		parts.push(`${fromInWords(is.from)} (${was.from === 'domain' ? 'was its domain' : 'was its own'})`);
-	if (was.status !== is.status) parts.push(is.status === 'paused' ? 'is paused' : 'is enabled again');
-	if (was.tenant !== is.tenant) parts.push(`queues as ${is.tenant} (was ${was.tenant})`);
-	if (was.salt !== is.salt || was.hash !== is.hash || was.iterations !== is.iterations)
-		parts.push(`has its password ${is.hash === undefined ? 'removed' : was.hash === undefined ? 'set' : 'changed'}`);
-	return `Sender ${address} ${parts.join(', ') || 'changes'}`;
-}
-
-export function domainAdded({ name, bounceHost, keys, reason }: DomainValue): string {
-	if (reason !== undefined) return `Domain ${name} is new but not ready: ${reason}`;
-	return `Domain ${name} is new, bounce host ${bounceHost}, signed by ${keys.map(keyInWords).join(' and ')}`;
-}
-
-export function domainChanged(was: DomainValue, is: DomainValue): string {
-	const parts: string[] = [];
-	if (was.id !== is.id) parts.push('was removed and made anew');
-	if (was.ready !== is.ready) parts.push(is.ready ? 'is ready' : `is not ready any more: ${is.reason ?? ''}`);
-	if (was.bounceHost !== is.bounceHost) parts.push(`bounce host ${is.bounceHost} (was ${was.bounceHost})`);
-	if (was.anyReturnPath !== is.anyReturnPath)
-		parts.push(is.anyReturnPath ? 'accepts any return path' : 'accepts bounces of its bounce accounts only');
-	if (was.complaint !== is.complaint)
-		parts.push(`complaints to ${is.complaint ?? 'nobody'} (was ${was.complaint ?? 'nobody'})`);
-	parts.push(...keyChanges(was, is));
-	if (was.domainSender !== is.domainSender)
-		parts.push(`other addresses from relay hosts count to ${is.domainSender ?? 'nobody'}`);
-	return `Domain ${is.name}: ${parts.join('; ') || (was.reason === is.reason ? 'changes' : `not ready: ${is.reason ?? ''}`)}`;
-}
-
-function keyChanges(was: DomainValue, is: DomainValue): string[] {
-	const known = new Set(was.keys.map(({ selector }) => selector));
-	const left = new Set(is.keys.map(({ selector }) => selector));
-	const staying = is.keys.filter(({ selector }) => known.has(selector)).map(({ selector }) => selector);
-	const beside = staying.length > 0 ? ` beside ${staying.join(' and ')}` : '';
-	return [
-		...is.keys
-			.filter(({ selector }) => !known.has(selector))
-			.map((key) => `DKIM key ${keyInWords(key)} signs${beside}`),
-		...was.keys
-			.filter(({ selector }) => !left.has(selector))
-			.map((key) => `DKIM key ${keyInWords(key)} no longer signs`)
+function changed(who: string, isAnew: boolean, fields: FieldChange[]): Wording {
+	const parts = [
+		...(isAnew ? ['removed and made anew'] : []),
+		...fields.map(({ name, from, to }) => (name === 'password' ? `password ${to}` : `${name} ${from} → ${to}`))
 	];
+	return { text: `${who}: ${parts.join('; ') || 'changes'}`, fields };
+}
+
+/** One line for a sender; never a part of its verifier. */
+export function senderInWords(address: string, was: SenderValue | undefined, is: SenderValue | undefined): Wording {
+	const who = `Sender ${address}`;
+	if (is === undefined) return { text: `${who} is removed` };
+	if (was === undefined) return { text: `${who} ${newSender(is)}` };
+	const password =
+		passwordOf(was) === passwordOf(is)
+			? ''
+			: is.hash === undefined
+				? 'removed'
+				: was.hash === undefined
+					? 'set'
+					: 'changed';
+	const fields = fieldsOf([
+		['pool', was.pool, is.pool],
+		['limit', rateInWords(was.rate), rateInWords(is.rate)],
+		['tries again after', or(was.retry), or(is.retry)],
+		['gives up after', or(was.maxAge), or(is.maxAge)],
+		['may send as', fromInWords(was.from), fromInWords(is.from)],
+		['state', was.status, is.status],
+		['queues as', was.tenant, is.tenant],
+		['password', password === '' ? '' : was.hash === undefined ? 'none' : 'set', password]
+	]);
+	return changed(who, was.id !== is.id, fields);
+}
+
+function newSender(is: SenderValue): string {
+	const parts = [`is new, in pool ${is.pool}`];
+	if (is.rate !== undefined) parts.push(`limit ${rateInWords(is.rate)}`);
+	if (is.from === 'domain') parts.push(`may send as ${fromInWords(is.from)}`);
+	if (is.status === 'paused') parts.push('paused');
+	if (is.hash === undefined) parts.push('without a password');
+	return parts.join(', ');
+}
+
+/** One line for a domain. */
+export function domainInWords(name: string, was: DomainValue | undefined, is: DomainValue | undefined): Wording {
+	const who = `Domain ${name}`;
+	if (is === undefined) return { text: `${who} is removed` };
+	if (was === undefined)
+		return {
+			text:
+				is.reason === undefined
+					? `${who} is new, bounce host ${is.bounceHost}, signed by ${is.keys.map(keyInWords).join(' and ')}`
+					: `${who} is new but not ready: ${is.reason}`
+		};
+	const fields = fieldsOf([
+		['state', stateInWords(was), stateInWords(is)],
+		['bounce host', was.bounceHost, is.bounceHost],
+		['accepts bounces at', returnsInWords(was), returnsInWords(is)],
+		['complaints to', complaintsInWords(was), complaintsInWords(is)],
+		['DKIM keys', keysInWords(was), keysInWords(is)],
+		['other addresses from relay hosts count to', was.domainSender ?? 'nobody', is.domainSender ?? 'nobody']
+	]);
+	return changed(who, was.id !== is.id, fields);
 }
 
 export function poolInWords({ entries }: Manifest['pools'][number], sources: Manifest['sources']): string {

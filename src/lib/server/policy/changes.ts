@@ -1,19 +1,37 @@
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import { z } from 'zod';
-import { domainAdded, domainChanged, senderAdded, senderChanged } from './change-words.ts';
+import { domainInWords, senderInWords } from './change-words.ts';
+import type { FieldChange, Wording } from './change-words.ts';
+import { differenceTable } from './difference-table.ts';
+import type { DifferenceTable } from './difference-table.ts';
 import { nodeChanges } from './node-changes.ts';
+import { addedRows, changedRows, openPair, removedRows } from './pair.ts';
+import type { ObjectTable } from './pair.ts';
 import { readManifest } from './revision.ts';
-import { directoryTables } from './rows.ts';
 import type { DomainValue, SenderValue } from './rows.ts';
+
+export const changeScopes = [
+	'setting',
+	'program',
+	'source',
+	'pool',
+	'domain',
+	'sender',
+	'bounce-account',
+	'queue'
+] as const;
 
 /** One difference in words. A verifier is never among them: `password changed`. */
 export interface Change {
-	scope: 'setting' | 'program' | 'source' | 'pool' | 'domain' | 'sender' | 'bounce-account' | 'queue';
+	scope: (typeof changeScopes)[number];
 	kind: 'added' | 'removed' | 'changed';
 	id?: string;
 	subject: string;
 	text: string;
+	/** The sending domain that it belongs to. */
+	domain?: string;
+	/** What became of each field of something that was changed. */
+	fields?: FieldChange[];
 }
 
 export interface ChangeCounts {
@@ -23,76 +41,144 @@ export interface ChangeCounts {
 	total: number;
 }
 
+/** Of all differences, whatever is filtered. */
+export interface ScopedCounts extends ChangeCounts {
+	scopes: ({ scope: Change['scope'] } & ChangeCounts)[];
+}
+
 export interface ChangePage {
 	items: Change[];
 	nextCursor: string | null;
+	/** Under the filters. */
 	total: number;
-	counts: ChangeCounts;
+	counts: ScopedCounts;
 }
 
-/** Tables in the order of the pages; `tenant` shows only what no sender shows: queues that are forgotten. */
-const sections = ['node', 'domain', 'sender', 'mailbox', 'tenant'] as const;
-type Section = (typeof sections)[number];
-type Difference = { key: string; was: string | null; now: string | null };
+export interface ChangeFilter {
+	scope?: Change['scope'] | undefined;
+	kind?: Change['kind'] | undefined;
+	/** Null: what belongs to no domain. */
+	domain?: string | null | undefined;
+	/** Part of a subject. */
+	search?: string | undefined;
+}
 
-const cursorShape = z.tuple([z.string(), z.enum(sections), z.string()]);
+export interface ChangeRequest extends ChangeFilter {
+	cursor?: string | undefined;
+	/** 1 to 1000, default 100. */
+	limit?: number | undefined;
+}
 
-/** A cursor that was made for another pair of revisions, or by nobody. */
+/** A domain, or null for what belongs to none, with how many differences it has. */
+export type ChangeGroup = { domain: string | null } & ChangeCounts;
+
+export interface GroupPage {
+	items: ChangeGroup[];
+	nextCursor: string | null;
+	total: number;
+}
+
+const cursorShape = z.tuple([z.string(), z.union([z.int(), z.string()])]);
+
+/** A cursor that was made for another pair of revisions or other filters, or by nobody. */
 export class CursorError extends Error {
 	override name = 'CursorError';
 }
 
 /**
- * One page of the differences between two revision directories, by key: any page costs the same.
- * @param was null: everything is new. @param limit 1 to 1000. @throws CursorError
+ * One page of the differences between two revision directories, domain by domain: any page costs the same.
+ * @param was null: everything is new. @throws CursorError
  */
-export function listChanges(
-	was: string | null,
-	now: string,
-	{ cursor, limit = 100 }: { cursor?: string | undefined; limit?: number | undefined } = {}
-): Omit<ChangePage, 'total' | 'counts'> {
-	const manifests = { was: was === null ? null : readManifest(was), now: readManifest(now) };
-	const bound = `${manifests.was?.hash.slice(0, 12) ?? ''}-${manifests.now.hash.slice(0, 12)}`;
-	const [first, after] = cursor === undefined ? (['node', ''] as const) : readCursor(cursor, bound);
-	const db = openPair(was, now);
-	try {
-		const items: Change[] = [];
-		let last: [Section, string] = [first, after];
-		const isSameData = manifests.was?.directoryHash === manifests.now.directoryHash;
-		for (const section of sections.slice(sections.indexOf(first))) {
-			if (isSameData && section !== 'node') break;
-			const start = section === first ? after : '';
-			const rest = limit + 1 - items.length;
-			const found =
-				section === 'node'
-					? nodeChanges(manifests.was, manifests.now)
-							.map((change, index): [string, Change] => [String(index).padStart(6, '0'), change])
-							.filter(([key]) => key > start)
-							.slice(0, rest)
-					: differences(db, section, start, rest).map((row): [string, Change] => [row.key, inWords(section, row)]);
-			for (const [key, change] of found) {
-				if (items.length === limit) {
-					const next = Buffer.from(JSON.stringify([bound, ...last])).toString('base64url');
-					return { items, nextCursor: next };
-				}
-				items.push(change);
-				last = [section, key];
-			}
-		}
-		return { items, nextCursor: null };
-	} finally {
-		db.close();
-	}
+export function listChanges(was: string | null, now: string, request: ChangeRequest = {}): ChangePage {
+	const { limit = 100, cursor } = request;
+	const table = differenceTable(was, now);
+	const { where, values } = conditions(request);
+	const bound = boundTo(table, ['changes', request]);
+	const after = Number(readCursor(cursor, bound) ?? 0);
+	const rows = table.db
+		.prepare(`SELECT * FROM diff WHERE ${where} AND place > ? ORDER BY place LIMIT ?`)
+		.all(...values, after, limit + 1) as unknown as Row[];
+	const shown = rows.slice(0, limit);
+	const last = shown.at(-1);
+	const { n: total } = table.db.prepare(`SELECT count(*) AS n FROM diff WHERE ${where}`).get(...values) as {
+		n: number;
+	};
+	return {
+		items: table.withPair(() => shown.map((row) => inWords(table, row))),
+		nextCursor: rows.length > limit && last !== undefined ? writeCursor(bound, last.place) : null,
+		total,
+		counts: scopedCounts(table)
+	};
 }
 
-function readCursor(text: string, bound: string): [Section, string] {
+/** One page of the domains that have differences, by name; what belongs to no domain comes first. @throws CursorError */
+export function groupChanges(was: string | null, now: string, request: ChangeRequest = {}): GroupPage {
+	const { limit = 100, cursor } = request;
+	const table = differenceTable(was, now);
+	const { where, values } = conditions(request);
+	const bound = boundTo(table, ['groups', request]);
+	const after = readCursor(cursor, bound);
+	const of = (kind: Change['kind']) => `sum(kind = '${kind}') AS ${kind}`;
+	const rows = table.db
+		.prepare(
+			`SELECT domain, ${of('added')}, ${of('removed')}, ${of('changed')}, count(*) AS total FROM diff
+			 WHERE ${where} ${after === undefined ? '' : 'AND domain > ?'} GROUP BY domain ORDER BY domain LIMIT ?`
+		)
+		.all(...values, ...(after === undefined ? [] : [after]), limit + 1) as unknown as ChangeGroup[];
+	const items = rows.slice(0, limit).map((row) => ({ ...row }));
+	const { n: total } = table.db
+		.prepare(`SELECT count(*) AS n FROM (SELECT 1 FROM diff WHERE ${where} GROUP BY domain)`)
+		.get(...values) as { n: number };
+	return {
+		items,
+		nextCursor: rows.length > limit ? writeCursor(bound, items.at(-1)?.domain ?? '') : null,
+		total
+	};
+}
+
+function conditions({ scope, kind, domain, search }: ChangeFilter): { where: string; values: SQLInputValue[] } {
+	const parts: [string, ...SQLInputValue[]][] = [['1']];
+	if (scope !== undefined) parts.push(['scope = ?', scope]);
+	if (kind !== undefined) parts.push(['kind = ?', kind]);
+	if (domain === null) parts.push(['domain IS NULL']);
+	else if (domain !== undefined) parts.push(['domain = ?', domain]);
+	if (search) parts.push(["key LIKE ? ESCAPE '\\'", `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`]);
+	return { where: parts.map(([sql]) => sql).join(' AND '), values: parts.flatMap(([, ...values]) => values) };
+}
+
+const boundTo = ({ bound }: DifferenceTable, [what, { scope, kind, domain, search }]: [string, ChangeFilter]) =>
+	JSON.stringify([bound, what, scope, kind, domain, search]);
+
+const writeCursor = (bound: string, place: number | string) =>
+	Buffer.from(JSON.stringify([bound, place])).toString('base64url');
+
+function readCursor(text: string | undefined, bound: string): number | string | undefined {
+	if (text === undefined) return undefined;
 	try {
-		const [madeFor, section, key] = cursorShape.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-		if (madeFor === bound) return [section, key];
+		const [madeFor, place] = cursorShape.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+		if (madeFor === bound) return place;
 	} catch {
 		// Falls through to the same answer as a cursor of other revisions.
 	}
 	throw new CursorError('This cursor belongs to other revisions.');
+}
+
+function scopedCounts({ db }: DifferenceTable): ScopedCounts {
+	const counts: ScopedCounts = { added: 0, removed: 0, changed: 0, total: 0, scopes: [] };
+	const rows = db.prepare('SELECT scope, kind, count(*) AS n FROM diff GROUP BY scope, kind').all() as unknown as {
+		scope: Change['scope'];
+		kind: Change['kind'];
+		n: number;
+	}[];
+	for (const scope of changeScopes) {
+		const own = { scope, added: 0, removed: 0, changed: 0, total: 0 };
+		for (const { kind, n } of rows.filter((row) => row.scope === scope)) {
+			for (const each of [own, counts]) each[kind] += n;
+			for (const each of [own, counts]) each.total += n;
+		}
+		if (own.total > 0) counts.scopes.push(own);
+	}
+	return counts;
 }
 
 /** How many differences there are; nothing is put into words. */
@@ -134,72 +220,37 @@ export function newKeys(was: string | null, now: string, limit: number): { domai
 	}
 }
 
-function openPair(was: string | null, now: string): DatabaseSync {
-	const db = new DatabaseSync(':memory:');
-	try {
-		db.prepare('ATTACH ? AS now').run(`file:${encodeURI(join(now, 'directory.sqlite'))}?mode=ro`);
-		if (was !== null) {
-			db.prepare('ATTACH ? AS was').run(`file:${encodeURI(join(was, 'directory.sqlite'))}?mode=ro`);
-		} else {
-			db.exec("ATTACH ':memory:' AS was");
-			for (const table of directoryTables)
-				db.exec(`CREATE TABLE was.${table} (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`);
-		}
-		return db;
-	} catch (error) {
-		db.close();
-		throw error;
-	}
+interface Row {
+	place: number;
+	domain: string | null;
+	scope: Change['scope'];
+	kind: Change['kind'];
+	source: 'node' | ObjectTable;
+	key: string;
+	node: string | null;
 }
 
-const addedRows = (table: string) =>
-	`FROM now.${table} n WHERE NOT EXISTS (SELECT 1 FROM was.${table} w WHERE w.key = n.key)`;
-const changedRows = (table: string) =>
-	`FROM now.${table} n CROSS JOIN was.${table} w WHERE w.key = n.key AND w.value <> n.value`;
-/** A tenant without a sender is a removed one whose mail is still waiting. */
-const removedRows = (table: string) =>
-	`FROM was.${table} w WHERE NOT EXISTS (SELECT 1 FROM now.${table} n WHERE n.key = w.key)${
-		table === 'tenant' ? ` AND instr(w.value, '"sender":') = 0` : ''
-	}`;
-
-function differences(db: DatabaseSync, table: Exclude<Section, 'node'>, after: string, limit: number): Difference[] {
-	const parts = [`SELECT w.key, w.value AS was, NULL AS now ${removedRows(table)} AND w.key > :after`];
-	if (table !== 'tenant') {
-		parts.push(`SELECT n.key, NULL AS was, n.value AS now ${addedRows(table)} AND n.key > :after`);
-		parts.push(`SELECT n.key, w.value AS was, n.value AS now ${changedRows(table)} AND n.key > :after`);
-	}
-	const sql = `${parts.join(' UNION ALL ')} ORDER BY key LIMIT :limit`;
-	return db.prepare(sql).all({ ':after': after, ':limit': limit }) as unknown as Difference[];
-}
-
-function inWords(section: Exclude<Section, 'node'>, { key, was, now }: Difference): Change {
-	const kind = was === null ? 'added' : now === null ? 'removed' : 'changed';
-	const id = (JSON.parse(now ?? was ?? '{}') as { id?: string }).id;
-	const change = (scope: Change['scope'], text: string): Change => ({
+function inWords({ db }: DifferenceTable, { domain, scope, kind, source, key, node }: Row): Change {
+	if (source === 'node') return JSON.parse(node ?? '{}') as Change;
+	const read = (side: 'was' | 'now') =>
+		(db.prepare(`SELECT value FROM ${side}.${source} WHERE key = ?`).get(key) as { value: string } | undefined)?.value;
+	const [was, now] = [read('was'), read('now')];
+	const { id } = JSON.parse(now ?? was ?? '{}') as { id?: string };
+	return {
 		scope,
 		kind,
 		...(id && { id }),
 		subject: key,
-		text
-	});
-	if (section === 'domain') return change('domain', domainText(was, now) ?? `Domain ${key} is removed`);
-	if (section === 'sender') return change('sender', senderText(key, was, now) ?? `Sender ${key} is removed`);
-	if (section === 'mailbox') {
-		const verb =
-			kind === 'added' ? 'is new' : kind === 'removed' ? 'is removed or paused' : 'was removed and made anew';
-		return change('bounce-account', `Bounce account ${key} ${verb}`);
-	}
-	return change('queue', `The queues of the removed sender ${key} are forgotten`);
+		...(domain !== null && { domain }),
+		...wording(source, key, { was, now })
+	};
 }
 
-function domainText(was: string | null, now: string | null): string | undefined {
-	if (now === null) return undefined;
-	const is = JSON.parse(now) as DomainValue;
-	return was === null ? domainAdded(is) : domainChanged(JSON.parse(was) as DomainValue, is);
-}
-
-function senderText(address: string, was: string | null, now: string | null): string | undefined {
-	if (now === null) return undefined;
-	const is = JSON.parse(now) as SenderValue;
-	return was === null ? senderAdded(address, is) : senderChanged(address, JSON.parse(was) as SenderValue, is);
+function wording(table: ObjectTable, key: string, { was, now }: { was?: string; now?: string }): Wording {
+	const parse = <Value>(text: string | undefined) => (text === undefined ? undefined : (JSON.parse(text) as Value));
+	if (table === 'domain') return domainInWords(key, parse<DomainValue>(was), parse<DomainValue>(now));
+	if (table === 'sender') return senderInWords(key, parse<SenderValue>(was), parse<SenderValue>(now));
+	if (table === 'tenant') return { text: `The queues of the removed sender ${key} are forgotten` };
+	const verb = was === undefined ? 'is new' : now === undefined ? 'is removed or paused' : 'was removed and made anew';
+	return { text: `Bounce account ${key} ${verb}` };
 }

@@ -106,8 +106,8 @@ describe('a compiled policy', () => {
 		expect(texts).toEqual([
 			'The host name becomes mx.example.net (was mta.example.net)',
 			'Your custom.lua is used',
-			`Sender s000001@${domainName(0)} moves from pool main to warm, at most 2,000 an hour (was unlimited)`,
-			`Sender s000002@${domainName(0)} has its password changed`,
+			`Sender s000001@${domainName(0)}: pool main → warm; limit unlimited → 2,000/h`,
+			`Sender s000002@${domainName(0)}: password changed`,
 			`Sender s000003@${domainName(1)} is removed`
 		]);
 		expect(JSON.stringify([await result.changesPage(), await result.previewFiles(), result.manifest])).not.toContain(

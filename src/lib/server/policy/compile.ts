@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import type { BuildRequest, BuiltRevision } from './build-revision.ts';
-import type { ChangeCounts, ChangePage } from './changes.ts';
+import type { ChangePage, ChangeRequest, GroupPage } from './changes.ts';
+import type { LineDiff } from './line-diff.ts';
+import type { ObjectName, ObjectPair } from './object-text.ts';
 import { previewFiles } from './preview.ts';
 import type { PreviewFile } from './preview.ts';
 import { sha256 } from './render.ts';
@@ -24,20 +26,16 @@ export interface CompileRequest extends Omit<BuildRequest, 'facts' | 'now' | 'dr
 	from?: string | null;
 }
 
-export interface PageRequest {
-	cursor?: string | undefined;
-	/** 1 to 1000, default 100. */
-	limit?: number | undefined;
-}
-
 /** A revision that lies ready in a scratch directory until the last holder releases it. */
 export interface Compiled extends BuiltRevision {
 	/** Where its files lie, to be read while it is held. */
 	directory: string;
 	/** State of the database that it was made of; null when it was made of a revision. */
 	marks: string | null;
+	/** The directory that it was compared with. */
+	live: string | null;
 	/** Pages of the differences to the revision that was live. */
-	changesPage: (page?: PageRequest) => Promise<ChangePage>;
+	changesPage: (page?: ChangeRequest) => Promise<ChangePage>;
 	previewFiles: () => Promise<PreviewFile[]>;
 	/**
 	 * Writes the files under their revision's name into an existing, empty directory: created exclusively, mode 0640,
@@ -133,8 +131,10 @@ async function sendSnapshot(app: App, ask: Ask): Promise<string> {
 
 interface Values {
 	built: BuiltRevision;
-	changes: Omit<ChangePage, 'total' | 'counts'>;
-	count: ChangeCounts;
+	changes: ChangePage;
+	groups: GroupPage;
+	diff: LineDiff;
+	object: ObjectPair;
 }
 
 /** The value of an answer of the expected kind, or the error that it tells. */
@@ -167,12 +167,10 @@ function compiled(
 	const self: Compiled = {
 		...built,
 		directory,
+		live,
 		marks,
-		changesPage: async (page) => ({
-			...valueOf(await thread.run((ask) => ask({ kind: 'changes', was: live, now: directory, ...page })), 'changes'),
-			total: built.changes.total,
-			counts: built.changes
-		}),
+		changesPage: async (page = {}) =>
+			valueOf(await thread.run((ask) => ask({ kind: 'changes', was: live, now: directory, page })), 'changes'),
 		previewFiles: () => previewFiles(directory, built.manifest),
 		writeTo: (target, options) => writeRevision(directory, built.manifest, target, options),
 		retain() {
@@ -258,13 +256,29 @@ export async function comparePolicies(
 	app: App,
 	was: string | null,
 	now: string,
-	page: PageRequest = {}
+	page: ChangeRequest = {}
 ): Promise<ChangePage> {
-	return compilerOf(app).thread.run(async (ask) => {
-		const listed = valueOf(await ask({ kind: 'changes', was, now, ...page }), 'changes');
-		const counts = valueOf(await ask({ kind: 'count', was, now }), 'count');
-		return { ...listed, total: counts.total, counts };
-	});
+	return valueOf(await compilerOf(app).thread.run((ask) => ask({ kind: 'changes', was, now, page })), 'changes');
+}
+
+/** The same, counted by domain. */
+export async function groupPolicies(
+	app: App,
+	was: string | null,
+	now: string,
+	page: ChangeRequest = {}
+): Promise<GroupPage> {
+	return valueOf(await compilerOf(app).thread.run((ask) => ask({ kind: 'groups', was, now, page })), 'groups');
+}
+
+/** The unified difference of two texts, made off the event loop. */
+export async function diffTexts(app: App, was: string, now: string): Promise<LineDiff> {
+	return valueOf(await compilerOf(app).thread.run((ask) => ask({ kind: 'diff', was, now })), 'diff');
+}
+
+/** One object of two directories as canonical JSON, without verifiers. */
+export async function readObject(app: App, was: string | null, now: string, object: ObjectName): Promise<ObjectPair> {
+	return valueOf(await compilerOf(app).thread.run((ask) => ask({ kind: 'object', was, now, object })), 'object');
 }
 
 /** Ends the worker and removes what was in the making. The app may go on: the next call begins anew. */

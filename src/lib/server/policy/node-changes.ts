@@ -31,7 +31,10 @@ function* settingChanges(was: Manifest | null, is: Manifest): Generator<Change> 
 		}
 		const before: unknown = was.settings[name as keyof typeof settingWords];
 		if (JSON.stringify(before) !== JSON.stringify(after))
-			yield setting('changed', called, `${called} becomes ${print(after)} (was ${print(before)})`);
+			yield {
+				...setting('changed', called, `${called} becomes ${print(after)} (was ${print(before)})`),
+				fields: [{ name: called, from: print(before), to: print(after) }]
+			};
 	}
 }
 

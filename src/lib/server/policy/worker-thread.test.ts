@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createWorkerThread } from './worker-thread.ts';
 import type { WorkerThread } from './worker-thread.ts';
 
-const lost = { kind: 'count', was: null, now: '/nowhere' } as const;
+const lost = { kind: 'changes', was: null, now: '/nowhere', page: {} } as const;
 let thread: WorkerThread;
 
 afterEach(() => thread.close());

@@ -1,8 +1,12 @@
 import { parentPort } from 'node:worker_threads';
 import { openBuild } from './build-revision.ts';
 import type { BuildRequest, BuiltRevision, RevisionBuild } from './build-revision.ts';
-import { countChanges, CursorError, listChanges } from './changes.ts';
-import type { ChangeCounts, ChangePage } from './changes.ts';
+import { CursorError, groupChanges, listChanges } from './changes.ts';
+import type { ChangePage, ChangeRequest, GroupPage } from './changes.ts';
+import { diffLines } from './line-diff.ts';
+import type { LineDiff } from './line-diff.ts';
+import { objectTexts } from './object-text.ts';
+import type { ObjectName, ObjectPair } from './object-text.ts';
 import { createParser, UnreadablePolicy } from './parse.ts';
 import type { PageKind } from './parse.ts';
 import type { Problem } from './problem.ts';
@@ -16,16 +20,19 @@ export type WorkerCall =
 	| { kind: 'build' }
 	/** Of a revision's directory. */
 	| { kind: 'rebuild'; directory: string; from: string; request: BuildRequest }
-	| { kind: 'changes'; was: string | null; now: string; cursor?: string | undefined; limit?: number | undefined }
-	| { kind: 'count'; was: string | null; now: string };
+	| { kind: 'changes' | 'groups'; was: string | null; now: string; page: ChangeRequest }
+	| { kind: 'diff'; was: string; now: string }
+	| { kind: 'object'; was: string | null; now: string; object: ObjectName };
 
 export type WorkerAnswer =
 	/** A page that went wrong is told when the build asks. */
 	| { kind: 'taken' }
 	| { kind: 'built'; value: BuiltRevision }
 	| { kind: 'unreadable'; problem: Problem }
-	| { kind: 'changes'; value: Omit<ChangePage, 'total' | 'counts'> }
-	| { kind: 'count'; value: ChangeCounts }
+	| { kind: 'changes'; value: ChangePage }
+	| { kind: 'groups'; value: GroupPage }
+	| { kind: 'diff'; value: LineDiff }
+	| { kind: 'object'; value: ObjectPair }
 	| { kind: 'bad-cursor' }
 	| { kind: 'failed'; message: string };
 
@@ -93,9 +100,13 @@ function answer(call: WorkerCall): WorkerAnswer {
 		case 'rebuild':
 			return { kind: 'built', value: rebuild(call) };
 		case 'changes':
-			return { kind: 'changes', value: listChanges(call.was, call.now, call) };
-		case 'count':
-			return { kind: 'count', value: countChanges(call.was, call.now) };
+			return { kind: 'changes', value: listChanges(call.was, call.now, call.page) };
+		case 'groups':
+			return { kind: 'groups', value: groupChanges(call.was, call.now, call.page) };
+		case 'diff':
+			return { kind: 'diff', value: diffLines(call.was, call.now) };
+		case 'object':
+			return { kind: 'object', value: objectTexts(call.was, call.now, call.object) };
 	}
 }
 
