@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { caller, openTestApp, temporaryDirectory } from '../../../../tests/support/app.ts';
 import type { TestApp } from '../../../../tests/support/app.ts';
-import { makeFakeKumod, startKumodDouble, startSmtpDouble } from '../../../../tests/support/kumod-double.ts';
+import { makeKumodExecutableDouble } from '../../../../tests/support/kumod-executable-double.ts';
+import { startKumodDouble } from '../../../../tests/support/kumod-http-double.ts';
 import { fillEstate, testHost } from '../../../../tests/support/policy-app.ts';
 import { refusalOf } from '../../../../tests/support/refusal.ts';
+import { startSmtpDouble } from '../../../../tests/support/smtp-double.ts';
 import { createKumod } from '../kumod/client.ts';
 import { update } from '../settings/service.ts';
 import { applyPending } from './apply.ts';
@@ -43,7 +45,7 @@ function virtualTimer() {
 
 /** KumoMTA and a listener, doubles; revision 1 is live. The wall clock is the test's. */
 async function watchedNode() {
-	const bin = makeFakeKumod(temporaryDirectory());
+	const bin = makeKumodExecutableDouble(temporaryDirectory());
 	const api = await startKumodDouble();
 	const smtp = await startSmtpDouble('greets');
 	closers.push(api.close, smtp.close);
