@@ -49,7 +49,7 @@ function chunkOfFile(path: string): string {
 /** A chunk whose name is the bare path keeps its start. */
 function chunkOfPolicy(path: string): string {
 	const room = idSize - '[string "..."]'.length - 1;
-	return path.length <= room ? `[string "${path}"]` : `[string "${path.slice(0, room)}..."]`;
+	return path.length < room ? `[string "${path}"]` : `[string "${path.slice(0, room)}..."]`;
 }
 
 export function makeKumodExecutableDouble(directory: string): KumodExecutableDouble {

@@ -30,6 +30,8 @@ export interface KumodScript {
 	/** What `/metrics` answers instead of the counters; `stalls`: half a line, and then nothing. */
 	metrics?: { status: number; text: string } | 'stalls' | 'breaks' | undefined;
 	version: string;
+	/** When its process started. */
+	onlineSince: string;
 	credential?: string | undefined;
 	/** Runs at each bump. */
 	onBump?: (() => void) | undefined;
@@ -37,7 +39,13 @@ export interface KumodScript {
 
 /** Starts it on a free port, or on the one it had before. */
 export async function startKumodDouble(at = 0): Promise<KumodDouble> {
-	const script: KumodScript = { startsSlowly: 0, luaLoadCount: 3, counters: {}, version: '2026.03.04-bb93ecb1' };
+	const script: KumodScript = {
+		startsSlowly: 0,
+		luaLoadCount: 3,
+		counters: {},
+		version: '2026.03.04-bb93ecb1',
+		onlineSince: '2026-01-05T12:00:00Z'
+	};
 	const requests: string[] = [];
 	const unknown: string[] = [];
 	const server = createServer((request, response) => {
@@ -81,7 +89,7 @@ const answers: Record<string, (script: KumodScript, response: ServerResponse) =>
 	'GET /api/machine-info'(script, response) {
 		response
 			.writeHead(200, { 'content-type': 'application/json' })
-			.end(JSON.stringify({ ...machine, version: script.version }));
+			.end(JSON.stringify({ ...machine, version: script.version, online_since: script.onlineSince }));
 	},
 	'GET /metrics'(script, response) {
 		if (typeof script.metrics === 'object')
@@ -108,7 +116,6 @@ const machine = {
 	container_runtime: null,
 	cpu_brand: 'double',
 	fingerprint: 'double',
-	online_since: '2026-01-05T12:00:00Z',
 	process_kind: 'kumod'
 };
 

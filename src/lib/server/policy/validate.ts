@@ -38,7 +38,11 @@ export async function validatePolicy(
 		: `kumod ended with ${result.code === null ? `signal ${result.signal}` : `code ${result.code}`}`;
 	return {
 		status: 'failed',
-		output: [`KumoMTA refuses the policy: ${ending}.`, ...positions(result).map(sentence), streamsOf(result)].join('\n')
+		output: [
+			`KumoMTA refuses the policy: ${ending}.`,
+			...positions(result, stagedInit).map(sentence),
+			streamsOf(result)
+		].join('\n')
 	};
 }
 
@@ -46,14 +50,16 @@ const sentence = ({ file, line }: Position) => `At ${file} line ${line}.`;
 
 /**
  * Where Lua saw an error. The chunk of the policy file has no `@` in its name and reads `[string "/path"]:12:`, a file run
- * by dofile reads `path:12:`; both are cut to 60 characters at either end, so only the last part of a path is kept.
+ * by dofile reads `path:12:`. Both are cut to 60 characters: the second loses its start, so the last part of a path is
+ * kept; the first loses its end and is known by what is left of it.
  */
-export function positions({ stdout, stderr }: Pick<RunResult, 'stdout' | 'stderr'>): Position[] {
+export function positions({ stdout, stderr }: Pick<RunResult, 'stdout' | 'stderr'>, policyFile: string): Position[] {
 	const found = new Map<string, Position>();
 	const pattern =
 		/(?:\[string "([^"\n]{1,80})"\]|([A-Za-z0-9._/-]{1,80}\.(?:lua|toml)|\.\.\.[A-Za-z0-9._/-]{1,80})):(\d{1,7}):/g;
 	for (const [, chunk, path, line] of `${stderr}\n${stdout}`.matchAll(pattern)) {
-		const file = basename((chunk ?? path ?? '').replace(/\.\.\.$/, ''));
+		const isCut = chunk?.endsWith('...') && policyFile.startsWith(chunk.slice(0, -3));
+		const file = basename(isCut ? policyFile : (chunk ?? path ?? ''));
 		found.set(`${file}:${line}`, { file, line: Number(line) });
 	}
 	return [...found.values()].slice(0, 20);
