@@ -1,0 +1,54 @@
+import type { Inputs } from '$lib/api';
+
+/** What the form holds; `arrival.listener` is `http` for KumoMTA's HTTP API. */
+export interface MessageValues {
+	arrival: { listener: string; clientAddress: string; authenticatedAs: string };
+	mailFrom: string;
+	recipients: string;
+	from: string;
+	headers: string;
+	revision: string;
+}
+
+/** A sender that hands in mail as most do. */
+export const usualMessage = (sender: string): MessageValues => ({
+	arrival: { listener: 'submission', clientAddress: '203.0.113.5', authenticatedAs: sender },
+	mailFrom: sender,
+	recipients: 'someone@gmail.com',
+	from: sender,
+	headers: 'Subject: hello',
+	revision: ''
+});
+
+const lines = (text: string) =>
+	text
+		.split('\n')
+		.map((line) => line.trim())
+		.filter((line) => line !== '');
+
+/** One header a line; a line without a colon is an error that is told beside the field. */
+export function headerProblem(text: string): string | undefined {
+	const wrong = lines(text).find((line) => !/^[!-9;-~]+:/.test(line));
+	return wrong === undefined ? undefined : `Write each header like "Subject: hello". This line is none: ${wrong}`;
+}
+
+export function messageOf(values: MessageValues): Inputs['policy']['simulate'] {
+	const { arrival, mailFrom, recipients, from, headers, revision } = values;
+	const { listener, clientAddress } = arrival;
+	const user = arrival.authenticatedAs.trim();
+	const login = user === '' ? {} : { authenticatedAs: user };
+	const parsed = lines(headers).map((line) => {
+		const colon = line.indexOf(':');
+		return { name: line.slice(0, colon), value: line.slice(colon + 1).trim() };
+	});
+	return {
+		arrival:
+			listener === 'http'
+				? { via: 'http', clientAddress, ...login }
+				: { via: 'smtp', listener, clientAddress, ...login },
+		mailFrom,
+		recipients: lines(recipients),
+		headers: [...(from.trim() === '' ? [] : [{ name: 'From', value: from.trim() }]), ...parsed],
+		...(revision === '' ? {} : { revision: Number(revision) })
+	};
+}
