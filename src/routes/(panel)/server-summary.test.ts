@@ -39,3 +39,11 @@ test("somebody else's policy is never shown as the panel's", () => {
 	for (const mayReplace of [true, false])
 		expect(summary({ ...live, foreign: { mayReplace } }).files).not.toContain('As the panel wrote');
 });
+
+test.each([
+	[{ state: 'answering', version: '2026.03.04-bb93ecb1' }, 'Running, version 2026.03.04-bb93ecb1'],
+	[{ state: 'answering', version: null }, 'Running'],
+	[{ state: 'refusing', version: null }, 'Running, but it refuses the panel'],
+	[{ state: 'away', version: '2026.03.04-bb93ecb1' }, 'Not answering'],
+	[{ state: 'never', version: null }, 'Installed in /opt/kumomta']
+] as const)('a process that is %o', (process, words) => expect(summary(live, process).kumomta).toBe(words));

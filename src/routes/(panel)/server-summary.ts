@@ -12,15 +12,24 @@ export interface ServerStatus {
 	kumomta: { isInstalled: boolean; root: string };
 }
 
+/** What `kumod.status` knows of the process. */
+export interface ProcessStatus {
+	state: 'never' | 'answering' | 'away' | 'refusing';
+	version: string | null;
+}
+
 /** The state of the server in words. */
-export function summary(status: ServerStatus): {
+export function summary(
+	status: ServerStatus,
+	process: ProcessStatus | null = null
+): {
 	kind: BadgeKind;
 	word: string;
 	kumomta: string;
 	waiting: string;
 	files: string;
 } {
-	return { ...badge(status), kumomta: kumomta(status), waiting: waiting(status), files: files(status) };
+	return { ...badge(status), kumomta: kumomta(status, process), waiting: waiting(status), files: files(status) };
 }
 
 function badge({ liveRevision, dirty, drift, runningApplyId }: ServerStatus): { kind: BadgeKind; word: string } {
@@ -30,7 +39,11 @@ function badge({ liveRevision, dirty, drift, runningApplyId }: ServerStatus): { 
 	return dirty ? { kind: 'warn', word: 'not all live' } : { kind: 'ok', word: 'all live' };
 }
 
-function kumomta({ kumomta: { isInstalled, root } }: ServerStatus): string {
+function kumomta({ kumomta: { isInstalled, root } }: ServerStatus, process: ProcessStatus | null): string {
+	if (process?.state === 'answering')
+		return process.version === null ? 'Running' : `Running, version ${process.version}`;
+	if (process?.state === 'refusing') return 'Running, but it refuses the panel';
+	if (process?.state === 'away') return 'Not answering';
 	return isInstalled
 		? `Installed in ${root}`
 		: `Not installed on this machine. Policies are made and checked in ${root}; no mail is sent from here.`;
