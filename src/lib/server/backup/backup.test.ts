@@ -233,6 +233,17 @@ describe('backup and restore', () => {
 		await expect(createBackup(app, { sealWith: 'nothing', out: id })).rejects.toMatchObject({ code: 'CONFLICT' });
 	});
 
+	it('lets nobody open the database that it is about to exchange', async () => {
+		const { databaseFile } = await closedPanel();
+		const letGo = await holdDatabase(databaseFile);
+		const { createClient } = await import('@libsql/client/sqlite3');
+		const starting = createClient({ url: `file:${databaseFile}`, timeout: 50 });
+		await expect(starting.execute('PRAGMA journal_mode = WAL')).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
+		starting.close();
+		await letGo();
+		(await openDatabase(`file:${databaseFile}`)).close();
+	});
+
 	it('says that a command holds the database', async () => {
 		const app = await panel();
 		await expect(holdDatabase(join(app.env.dataDir, 'panel.db'))).rejects.toThrow('Stop it');

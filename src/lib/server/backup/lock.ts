@@ -31,10 +31,11 @@ export async function holdDatabase(path: string): Promise<() => Promise<void>> {
 	const client = createClient({ url: `file:${path}`, timeout: 500 });
 	try {
 		await client.execute('PRAGMA journal_mode = DELETE');
-		await client.execute('BEGIN EXCLUSIVE');
+		// Outside WAL a write transaction keeps others from writing and from going back to WAL, with which a panel starts.
+		const transaction = await client.transaction('write');
 		return async () => {
 			// An open transaction would keep the lock beyond the close.
-			await client.execute('ROLLBACK');
+			await transaction.rollback();
 			client.close();
 		};
 	} catch (error) {
