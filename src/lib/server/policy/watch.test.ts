@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { caller, openTestApp, temporaryDirectory } from '../../../../tests/support/app.ts';
 import type { TestApp } from '../../../../tests/support/app.ts';
@@ -118,6 +118,43 @@ describe('an apply that is watched', () => {
 		expect(steps.find(({ name }) => name === 'revert')?.output).toContain('Revision 1-');
 	});
 
+	it('is taken back when it rejects far more than before', async () => {
+		const node = await watchedNode();
+		const { app, api, timer } = node;
+		const [received, rejected] = [
+			'total_messages_received{service="esmtp_listener"}',
+			'smtp_server_rejections{service="total"}'
+		];
+		for (const step of [0, 1, 2]) {
+			api.script.counters = { [received]: 1000 * step, [rejected]: step };
+			node.setClock(node.clock() + 10_000);
+			await app.metrics.poll();
+		}
+		await edit(node, pauseOne);
+		timer.onSleep = () => {
+			node.setClock(node.clock() + 1000);
+			api.script.counters[rejected] = (api.script.counters[rejected] ?? 0) + 10;
+		};
+		const answer = await apply(node);
+		expect(answer.outcome).toBe('reverted');
+		const { watch } = await getProgress(app, answer);
+		expect(watch?.measures.find(({ verdict }) => verdict === 'breach')?.name).toBe('rejected');
+	});
+
+	it('is not judged by the counters where there is no traffic', async () => {
+		const node = await watchedNode();
+		await edit(node, pauseOne);
+		const { watch } = await getProgress(node.app, await apply(node));
+		expect(watch?.measures.map(({ name, verdict }) => `${name} ${verdict}`)).toEqual([
+			'liveness good',
+			'greetings good',
+			'internal-errors good',
+			'cache-errors not-judged',
+			'rejected not-judged',
+			'deferred not-judged'
+		]);
+	});
+
 	it('waits for the second epoch, pays it, and leaves the job nothing', async () => {
 		const node = await watchedNode();
 		const bumps = () => node.api.requests.filter((line) => line === 'POST /api/admin/bump-config-epoch').length;
@@ -218,6 +255,34 @@ describe('an apply that has to be confirmed', () => {
 	it('is taken back at its deadline although the panel stopped', async () => {
 		const { node, applyId } = await stopWhileConfirming();
 		node.setClock(node.clock() + confirmMs);
+		await recoverApplies(node.app);
+		expect((await getProgress(node.app, { applyId })).outcome).toBe('reverted');
+		expect(initOf(node)).toBe(node.before);
+	});
+
+	it.each([
+		['watch.begun', false],
+		['watch.judged', false],
+		['watch.confirming', false],
+		['watch.ended', true],
+		['revert.before-put-back', true],
+		['revert.after-put-back', true]
+	])('is whole when its process ends at %s, and goes back', async (moment, isDecided) => {
+		const node = await needing();
+		const gone = new Promise<void>((resolve) => {
+			node.fault.point = (name) => (name === moment ? (resolve(), new Promise<never>(() => {})) : undefined);
+		});
+		const copy = { ...node.app, db: node.app.db };
+		void apply({ ...node, app: copy });
+		await gone;
+		delete node.fault.point;
+		// The process that held the lock is gone: only what it wrote is left.
+		const { rows } = await edit(node, "SELECT id FROM applies WHERE outcome = 'running'");
+		const applyId = String(rows[0]?.['id']);
+		rmSync(policyRoots(node.app.env.kumomtaRoot).lock, { force: true });
+		await recoverApplies(node.app);
+		expect((await getProgress(node.app, { applyId })).outcome).toBe(isDecided ? 'reverted' : 'running');
+		node.setClock(node.clock() + 60_000 + confirmMs);
 		await recoverApplies(node.app);
 		expect((await getProgress(node.app, { applyId })).outcome).toBe('reverted');
 		expect(initOf(node)).toBe(node.before);
