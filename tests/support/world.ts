@@ -170,6 +170,8 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'bounces.remove': [{ id: ids.bounce }],
 		'bounces.setPassword': [{ id: ids.bounce, password: 'twelve or more' }],
 		'policy.changes': [cursor],
+		'policy.changeGroups': [cursor],
+		'policy.fileChanges': [{ path: 'node.toml', ...cursor }],
 		'policy.apply': [{ expectedHash: hash, ...wishes }],
 		'policy.progress': [{ applyId: ids.apply }],
 		'policy.revert': [{ applyId: ids.apply }],

@@ -24,16 +24,6 @@ export const endWatch = z.strictObject({
 export const wishAnswer = z.object({ applyId: z.string() });
 export const byNumber = z.strictObject({ number });
 export const listRevisions = z.strictObject(listInput(['number'])).default({ limit: 50 });
-export const listChanges = z
-	.strictObject({
-		/** Revision numbers; absent: the live one, and what an apply would make now. */
-		from: number.optional(),
-		to: number.optional(),
-		cursor: z.string().max(1000).optional(),
-		limit: z.int().min(1).max(200).default(100)
-	})
-	.default({ limit: 100 });
-
 const drift = z.object({ path: z.string(), what: z.enum(['changed', 'missing']) });
 const problem = z.object({
 	severity: z.enum(['error', 'warning']),
@@ -107,15 +97,6 @@ export const previewAnswer = z.object({
 	/** What KumoMTA reads at start only changes: it is restarted. */
 	needsRestart: z.boolean()
 });
-
-const change = z.object({
-	scope: z.enum(['setting', 'program', 'source', 'pool', 'domain', 'sender', 'bounce-account', 'queue']),
-	kind: z.enum(['added', 'removed', 'changed']),
-	id: z.string().optional(),
-	subject: z.string(),
-	text: z.string()
-});
-export const changesAnswer = z.object({ ...pageOf(change).shape, counts: changeCounts });
 
 export const applyAnswer = z.object({
 	applyId: z.string(),

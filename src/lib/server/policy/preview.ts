@@ -29,6 +29,20 @@ async function contentOf(directory: string, { path, bytes }: Manifest['files'][n
 	}
 }
 
+const comparedBytes = 1024 * 1024;
+
+/** The text of a file of a revision for a comparison, without the credential; undefined when it is too large or no text. */
+export async function textForReview(path: string): Promise<string | undefined> {
+	const raw = await readFile(path);
+	if (raw.length > comparedBytes) return undefined;
+	try {
+		const text = new TextDecoder('utf-8', { fatal: true }).decode(raw);
+		return path.endsWith('/node.toml') ? withoutCredential(text) : text;
+	} catch {
+		return undefined;
+	}
+}
+
 /** smol-toml writes the credential as a table of its own, one field a line. */
 function withoutCredential(toml: string): string {
 	return toml.replace(/(^\[http\.credential\]\n)((?:[^\n[][^\n]*\n)+)/m, (_, head: string, fields: string) => {

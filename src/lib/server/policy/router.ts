@@ -4,6 +4,8 @@ import { applyPending, restoreRevision } from './apply.ts';
 import { getRevision, listRevisions } from './history.ts';
 import * as inputs from './inputs.ts';
 import { restoreKept, revertApply } from './revert.ts';
+import * as review from './review.ts';
+import * as reviewInputs from './review-inputs.ts';
 import * as service from './service.ts';
 import { confirmApply, endWatch } from './watch-wishes.ts';
 import { simulateAnswer, simulate as simulateInput } from './simulate/inputs.ts';
@@ -19,9 +21,21 @@ export const policyRouter = router({
 		.output(inputs.previewAnswer)
 		.query(({ ctx }) => service.getPreview(ctx.app)),
 	changes: reader
-		.input(inputs.listChanges)
-		.output(inputs.changesAnswer)
-		.query(({ ctx, input }) => service.listChanges(ctx.app, input)),
+		.input(reviewInputs.listChanges)
+		.output(reviewInputs.changesAnswer)
+		.query(({ ctx, input }) => review.listChanges(ctx.app, input)),
+	changeGroups: reader
+		.input(reviewInputs.changeGroups)
+		.output(reviewInputs.changeGroupsAnswer)
+		.query(({ ctx, input }) => review.groupChanges(ctx.app, input)),
+	effects: reader
+		.input(reviewInputs.effects)
+		.output(reviewInputs.effectsAnswer)
+		.query(({ ctx, input }) => review.getEffects(ctx.app, input)),
+	fileChanges: reader
+		.input(reviewInputs.fileChanges)
+		.output(reviewInputs.fileChangesAnswer)
+		.query(({ ctx, input }) => review.fileChanges(ctx.app, input)),
 	apply: writer(inputs.applyPolicy)
 		.output(inputs.applyAnswer)
 		.mutation(({ ctx, input }) => applyPending(ctx.app, ctx.caller, input)),

@@ -6,9 +6,8 @@ import { notFound, UserError } from '../core/errors.ts';
 import { findApply } from './apply-record.ts';
 import type { ApplyRow } from './apply-record.ts';
 import { revisionGone } from './apply.ts';
-import { comparePolicies, compilePolicy, pendingPolicy } from './compile.ts';
+import { pendingPolicy } from './compile.ts';
 import type { Compiled } from './compile.ts';
-import type { ChangePage } from './changes.ts';
 import { findDrift, findManifest } from './drift.ts';
 import type * as inputs from './inputs.ts';
 import { readLive } from './live.ts';
@@ -95,30 +94,6 @@ export async function waitForPending(app: App): Promise<Compiled> {
 		'The pending policy was not ready after a minute. Nothing was changed. It is still being made: try again.',
 		{ reason: 'still-computing' }
 	);
-}
-
-/** Differences in words, paged. Without numbers: from the live revision to what an apply would make. */
-export async function listChanges(
-	app: App,
-	{ from, to, cursor, limit }: z.infer<typeof inputs.listChanges>
-): Promise<ChangePage> {
-	const page = { cursor, limit };
-	if (to !== undefined) {
-		const was = from === undefined || from === 0 ? null : await directoryOf(app, from);
-		return comparePolicies(app, was, await directoryOf(app, to), page);
-	}
-	const pending = from === undefined ? await waitForPending(app) : await compareWithPending(app, from);
-	try {
-		return await pending.changesPage(page);
-	} finally {
-		pending.release();
-	}
-}
-
-async function compareWithPending(app: App, from: number): Promise<Compiled> {
-	const live = await readLive(app.host, policyRoots(app.env.kumomtaRoot));
-	const was = from === 0 ? null : await directoryOf(app, from);
-	return compilePolicy(app, { ...(await compileRequest(app, live)), live: was });
 }
 
 /** The directory of a revision whose files are there. @throws UserError no-such-revision */
