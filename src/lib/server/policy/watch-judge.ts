@@ -125,7 +125,7 @@ const shares = {
 function judgeShare(name: 'rejected' | 'deferred', before: Before | undefined, counters: Counters[]): Measure {
 	const { others, what, of } = shares[name];
 	const [bad, rest] = [growthOf(counters, name), growthOf(counters, others)];
-	if (bad === undefined && rest === undefined) return notJudged(name, 'KumoMTA’s counters could not be read.');
+	if (counters.length === 0) return notJudged(name, 'KumoMTA’s counters could not be read.');
 	const [count, all] = [bad ?? 0, (bad ?? 0) + (rest ?? 0)];
 	if (all === 0) return notJudged(name, 'No traffic, not judged.');
 	const now = `${count} of ${all} ${of} were ${what}`;
