@@ -1,5 +1,6 @@
 import { lstat, opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../host/file-errors.ts';
 
 export type Listing = { state: 'absent' | 'unreadable'; code: string } | { state: 'listed' };
 
@@ -18,7 +19,7 @@ export async function listDirectory(
 			if (!entry.name.startsWith('.') && entry.isFile()) take(entry.name);
 		return { state: 'listed' };
 	} catch (error) {
-		const code = String((error as { code?: unknown }).code ?? 'unknown');
+		const code = errnoOf(error) ?? 'unknown';
 		return { state: code === 'ENOENT' ? 'absent' : 'unreadable', code };
 	}
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { App } from '../app.ts';
 import type { DbOrTransaction } from '../core/database.ts';
 import { plainText } from '../core/plain-text.ts';
+import { errnoOf } from '../host/file-errors.ts';
 import { DamagedSegment } from './decoder.ts';
 import { dropReader, setFinished } from './known.ts';
 import type { Directory } from './known.ts';
@@ -53,7 +54,7 @@ export async function readSegment(app: App, taker: Taker, place: Place): Promise
 	try {
 		file = await openSegment(join(directory.path, name));
 	} catch (error) {
-		return String((error as { code?: unknown }).code ?? 'unknown');
+		return errnoOf(error) ?? 'unknown';
 	}
 	if (file === undefined) return undefined;
 	const { reader, isResumed } = readerOf(directory, name, file);
