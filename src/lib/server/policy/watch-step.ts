@@ -15,7 +15,7 @@ export interface WatchHooks extends Pick<Watch, 'readMailbox' | 'post'> {
 	metrics: MetricsSource | undefined;
 	timer: Timer;
 	stop: AbortSignal;
-	postConfirmUntil(at: number | null): Promise<void>;
+	postConfirmUntil: (at: number | null) => Promise<void>;
 }
 
 interface WatchedChange extends Change {

@@ -278,7 +278,7 @@ describe('an apply that has to be confirmed', () => {
 		delete node.fault.point;
 		// The process that held the lock is gone: only what it wrote is left.
 		const { rows } = await edit(node, "SELECT id FROM applies WHERE outcome = 'running'");
-		const applyId = String(rows[0]?.['id']);
+		const applyId = rows[0]?.['id'] as string;
 		rmSync(policyRoots(node.app.env.kumomtaRoot).lock, { force: true });
 		await recoverApplies(node.app);
 		expect((await getProgress(node.app, { applyId })).outcome).toBe(isDecided ? 'reverted' : 'running');

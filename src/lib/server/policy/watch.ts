@@ -47,9 +47,9 @@ export interface Watch {
 	timer: Timer;
 	/** The server is stopping. */
 	stop: AbortSignal;
-	readMailbox(): Promise<Mailbox>;
-	post(report: WatchReport): Promise<void>;
-	postConfirmUntil(at: number): Promise<void>;
+	readMailbox: () => Promise<Mailbox>;
+	post: (report: WatchReport) => Promise<void>;
+	postConfirmUntil: (at: number) => Promise<void>;
 	/** The lines of the step while it runs. */
 	say(output: string): void;
 }
