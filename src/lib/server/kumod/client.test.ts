@@ -49,6 +49,14 @@ describe('KumoMTA’s HTTP API', () => {
 		}
 	);
 
+	it('may start slowly', async () => {
+		const { url, script } = await double();
+		script.startsSlowly = 2;
+		const kumod = createKumod(url);
+		const states = [await kumod.checkLiveness(), await kumod.checkLiveness(), await kumod.checkLiveness()];
+		expect(states.map(({ state }) => state)).toEqual(['not-ready', 'not-ready', 'alive']);
+	});
+
 	it('may be away', async () => {
 		const kumod = createKumod(nobodyThere);
 		expect(await kumod.checkLiveness()).toMatchObject({ state: 'unreachable' });
