@@ -18,6 +18,8 @@ const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 const codes = ['ENOSPC', 'EACCES', 'EIO', 'EROFS'] as const;
 /** A killed process costs seconds, a failing call a tenth of one. */
 const killedShare = 0.1;
+/** How many moments nearly every apply comes to, in this process with a watch and in a killed one without. */
+const moments = { failing: 60, killed: 50 };
 const timeoutMs = Math.max(600_000, runs * 5000);
 
 /** Mulberry32: small, and the same everywhere for the same seed. */
@@ -32,8 +34,11 @@ function randomNumbers(from: number): () => number {
 }
 
 let subject: Subject;
+/** Whether the last apply came to its fault. */
+let isHit = false;
 beforeAll(async () => {
-	subject = await openSubject();
+	subject = await openSubject({ isWatched: true });
+	await subject.app.database.client.execute('UPDATE settings SET watch_seconds = 2');
 	console.log(`faults: ${runs} runs, seed ${seed} (repeat with FAULT_SEED=${seed})`);
 });
 afterAll(() => closeCompiler(subject.app));
@@ -41,11 +46,16 @@ afterAll(() => closeCompiler(subject.app));
 /** How a call fails: once, or from then on until the apply has ended. */
 function failFrom(deadly: number, code: string, isLasting: boolean): void {
 	let moment = 0;
+	isHit = false;
 	subject.fault.point = () => {
 		moment += 1;
+		if (moment === deadly) isHit = true;
 		if (moment === deadly || (isLasting && moment > deadly)) throw Object.assign(new Error(code), { code });
 	};
 }
+
+const setConfirm = (isOn: boolean) =>
+	subject.app.database.client.execute({ sql: 'UPDATE settings SET confirm_listeners = ?', args: [Number(isOn)] });
 
 async function applyFailing(deadly: number, code: string, isLasting: boolean): Promise<string> {
 	failFrom(deadly, code, isLasting);
@@ -63,15 +73,20 @@ describe('an apply that is broken off anywhere', { timeout: timeoutMs }, () => {
 		const random = randomNumbers(seed);
 		const between = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
 		const seen = new Map<string, number>();
+		let hits = 0;
 		let live: number | null = null;
 		for (let run = 1; run <= runs; run += 1) {
 			if (random() < 0.02) {
 				await removeEverythingOnDisk(subject);
 				live = null;
 			} else await editPolicy(subject, between(0, 2));
-			const deadly = between(1, 90);
 			const [code, isLasting] = [codes[between(0, 3)] ?? 'EIO', random() < 0.3];
 			const isKilled = random() < killedShare;
+			const deadly = between(1, isKilled ? moments.killed : moments.failing);
+			// Nobody confirms: a change that restarts goes back by itself, unless its fault is earlier.
+			const mustConfirm = !isKilled && random() < 0.2;
+			await setConfirm(mustConfirm);
+			subject.skew.ms = random() < 0.3 ? between(-86_400_000, 86_400_000) : 0;
 			const how = isKilled ? 'killed' : isLasting ? `${code} lasting` : code;
 			const where = `seed ${seed}, run ${run}: ${how} at moment ${deadly}`;
 			try {
@@ -80,6 +95,9 @@ describe('an apply that is broken off anywhere', { timeout: timeoutMs }, () => {
 						? 'survived'
 						: 'killed'
 					: await applyFailing(deadly, code, isLasting);
+				await setConfirm(false);
+				if (isKilled) isHit = outcome === 'killed';
+				hits += isHit ? 1 : 0;
 				const now = await expectWhole(subject, live);
 				if (outcome === 'applied') expect(now).not.toBe(live);
 				if (outcome === 'refused') expect(now).toBe(live);
@@ -92,6 +110,8 @@ describe('an apply that is broken off anywhere', { timeout: timeoutMs }, () => {
 				throw new Error(where, { cause: error });
 			}
 		}
+		console.log(`faults: ${hits} of ${runs} runs were hit`);
+		if (runs >= 20) expect(hits / runs).toBeGreaterThanOrEqual(0.9);
 		console.log(`faults: ${JSON.stringify(Object.fromEntries(seen))}`);
 		if (runs >= 100)
 			expect([...seen.keys()].sort()).toEqual(expect.arrayContaining(['applied', 'failed', 'killed', 'reverted']));

@@ -8,7 +8,11 @@ import { domainName } from './estate.ts';
 import { absentKumod, estateKeyText, fillEstate, testHost } from './policy-app.ts';
 import type { FaultPoint } from '../../src/lib/server/host/files.ts';
 import { applyPending } from '../../src/lib/server/policy/apply.ts';
-import type { ApplyAnswer } from '../../src/lib/server/policy/apply-run.ts';
+import { usualTimes } from '../../src/lib/server/policy/apply-run.ts';
+import type { ApplyAnswer, ApplyTimes } from '../../src/lib/server/policy/apply-run.ts';
+import type { Timer } from '../../src/lib/server/policy/watch.ts';
+import type { Kumod } from '../../src/lib/server/kumod/client.ts';
+import { KumodError } from '../../src/lib/server/kumod/http.ts';
 import { findDrift } from '../../src/lib/server/policy/drift.ts';
 import { readLive } from '../../src/lib/server/policy/live.ts';
 import { isLocked } from '../../src/lib/server/policy/lock.ts';
@@ -23,18 +27,52 @@ export interface Subject {
 	app: TestApp;
 	/** What the next calls of this machine meet; nothing unless set. */
 	fault: { point?: FaultPoint | undefined };
+	/** What the wall clock is ahead of the true time, in milliseconds. */
+	skew: { ms: number };
+	times?: ApplyTimes;
 }
 
 /** An app on real files whose machine can be made to fail. */
-export async function openSubject(): Promise<Subject> {
+export async function openSubject({ isWatched = false } = {}): Promise<Subject> {
 	const fault: Subject['fault'] = {};
+	const skew = { ms: 0 };
 	const app = await openTestApp({
-		host: testHost((name) => fault.point?.(name)),
-		kumod: absentKumod(),
-		clock: Date.now
+		host: { ...testHost((name) => fault.point?.(name)), ...(isWatched && { systemd: obedientSystemd }) },
+		kumod: isWatched ? healthyKumod() : absentKumod(),
+		clock: () => Date.now() + skew.ms
 	});
 	await fillEstate({ client: app.database.client, keys: app.keys }, { domains, senders: 4 });
-	return { app, fault };
+	return { app, fault, skew, ...(isWatched && { times: { ...usualTimes, timer: hastyTimer() } }) };
+}
+
+const obedientSystemd = {
+	status: () => Promise.resolve({ isManaged: true, isActive: true, detail: 'active (running)' }),
+	restart: () => Promise.resolve({ isDone: true, detail: 'was restarted' })
+};
+
+/** A KumoMTA in this process on which nothing ever fails: not KumoMTA. */
+function healthyKumod(): Partial<Kumod> {
+	let loads = 1;
+	return {
+		checkLiveness: () => Promise.resolve({ state: 'alive' }),
+		bumpConfigEpoch: () => Promise.resolve(void (loads += 1)),
+		getLuaLoadCount: () => Promise.resolve((loads += 1)),
+		greet: () => Promise.resolve({ ok: true, banner: '220 mta' }),
+		async *streamMetrics() {
+			await Promise.resolve();
+			yield Buffer.from(`lua_load_count ${loads}\n`);
+		},
+		getMachine: () => Promise.reject(new KumodError('The double has no machine.', 'kumomta-unreachable'))
+	};
+}
+
+/** Time that passes only in sleeps, and then at once. */
+function hastyTimer(): Timer {
+	let now = 0;
+	return {
+		now: () => now,
+		sleep: (ms) => new Promise((resolve) => setImmediate(() => resolve(void (now += ms))))
+	};
 }
 
 let edits = 0;
@@ -50,9 +88,9 @@ export async function editPolicy({ app }: Subject, kind: number): Promise<void> 
 	await app.database.client.execute({ sql, args: [value] });
 }
 
-export async function apply({ app }: Subject): Promise<ApplyAnswer> {
+export async function apply({ app, times }: Subject): Promise<ApplyAnswer> {
 	const { hash } = await getPreview(app);
-	return applyPending(app, who, { expectedHash: hash });
+	return applyPending(app, who, { expectedHash: hash }, times);
 }
 
 /** Runs the apply in a process of its own that kills itself; answers the moments it came to. */
