@@ -8,9 +8,13 @@ export const load: PageLoad = async ({ depends }) => {
 		crumbs: [{ label: 'Policy', href: '/policy/review' }, { label: 'Review' }],
 		status,
 		// A large configuration takes a second: the page stands while it is compared.
-		review: Promise.all([api.policy.preview.query(), api.policy.changes.query({ limit: 100 })]).then(
-			([preview, changes]) => ({ preview, changes, failed: null }),
-			(error: unknown) => ({ preview: null, changes: null, failed: failure(error) })
+		review: Promise.all([
+			api.policy.preview.query(),
+			api.policy.changes.query({ limit: 100 }),
+			api.policy.effects.query({})
+		]).then(
+			([preview, changes, effects]) => ({ preview, changes, effects, failed: null }),
+			(error: unknown) => ({ preview: null, changes: null, effects: null, failed: failure(error) })
 		)
 	};
 };
