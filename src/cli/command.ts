@@ -27,7 +27,7 @@ export interface ToolInvocation extends Pick<Invocation, 'options' | 'given' | '
 	env: Env;
 	log: Log;
 	/** @throws EnvError when DATA_DIR holds no panel. */
-	assertPanel(): void;
+	assertPanel: () => void;
 }
 
 /** A command of one word. */

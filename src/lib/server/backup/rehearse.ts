@@ -52,6 +52,8 @@ function assertNotNewer({ migration }: Manifest): void {
 	);
 }
 
+const sealedRow = z.tuple([z.string(), z.string(), z.string(), z.string()]);
+
 async function examineKeys(client: Client, dataDir: string, { withKeys }: Manifest): Promise<Findings> {
 	if (!withKeys) return ['No keys are in it: sealed values can be opened only with the key files kept elsewhere.'];
 	if (!existsSync(join(dataDir, 'secret.key')) || !existsSync(join(dataDir, 'applier.key')))
@@ -60,11 +62,11 @@ async function examineKeys(client: Client, dataDir: string, { withKeys }: Manife
 	const { rows } = await client.execute(
 		'SELECT sealed_private_key, domains.name, selector, private_key_hash FROM dkim_keys JOIN domains ON domains.id = domain_id LIMIT 1'
 	);
-	const row = rows[0];
+	const row = rows[0] && sealedRow.parse([...Array(4).keys()].map((index) => rows[0]?.[index]));
 	if (row === undefined) return ['The key files are sound; the database has no sealed DKIM key to try them on.'];
 	try {
-		const purpose = `dkim:${String(row[1])}:${String(row[2])}`;
-		const text = keys.applier.open(String(row[0]), purpose);
+		const purpose = `dkim:${row[1]}:${row[2]}`;
+		const text = keys.applier.open(row[0], purpose);
 		if (hashOf(text) !== row[3]) throw damaged('a DKIM key in its database is not the one it should be');
 	} catch (error) {
 		if (!(error instanceof SealError)) throw error;
