@@ -19,7 +19,7 @@ const codes = ['ENOSPC', 'EACCES', 'EIO', 'EROFS'] as const;
 /** A killed process costs seconds, a failing call a tenth of one. */
 const killedShare = 0.1;
 /** How many moments nearly every apply comes to, in this process with a watch and in a killed one without. */
-const moments = { failing: 60, killed: 50 };
+const moments = { watched: 53, failing: 60, killed: 50 };
 const timeoutMs = Math.max(600_000, runs * 5000);
 
 /** Mulberry32: small, and the same everywhere for the same seed. */
@@ -36,6 +36,8 @@ function randomNumbers(from: number): () => number {
 let subject: Subject;
 /** Whether the last apply came to its fault. */
 let isHit = false;
+/** How often a fault fell into each step. */
+const hitSteps = new Map<string, number>();
 beforeAll(async () => {
 	subject = await openSubject({ isWatched: true });
 	await subject.app.database.client.execute('UPDATE settings SET watch_seconds = 2');
@@ -47,9 +49,13 @@ afterAll(() => closeCompiler(subject.app));
 function failFrom(deadly: number, code: string, isLasting: boolean): void {
 	let moment = 0;
 	isHit = false;
-	subject.fault.point = () => {
+	subject.fault.point = (name) => {
 		moment += 1;
-		if (moment === deadly) isHit = true;
+		if (moment === deadly) {
+			isHit = true;
+			const step = name.split(/[. ]/)[0] ?? name;
+			hitSteps.set(step, (hitSteps.get(step) ?? 0) + 1);
+		}
 		if (moment === deadly || (isLasting && moment > deadly)) throw Object.assign(new Error(code), { code });
 	};
 }
@@ -82,7 +88,9 @@ describe('an apply that is broken off anywhere', { timeout: timeoutMs }, () => {
 			} else await editPolicy(subject, between(0, 2));
 			const [code, isLasting] = [codes[between(0, 3)] ?? 'EIO', random() < 0.3];
 			const isKilled = random() < killedShare;
-			const deadly = between(1, isKilled ? moments.killed : moments.failing);
+			// A quarter of the faults falls where the revision is live and being watched.
+			const first = !isKilled && random() < 0.25 ? moments.watched : 1;
+			const deadly = between(first, isKilled ? moments.killed : moments.failing);
 			// Nobody confirms: a change that restarts goes back by itself, unless its fault is earlier.
 			const mustConfirm = !isKilled && random() < 0.2;
 			await setConfirm(mustConfirm);
@@ -110,7 +118,7 @@ describe('an apply that is broken off anywhere', { timeout: timeoutMs }, () => {
 				throw new Error(where, { cause: error });
 			}
 		}
-		console.log(`faults: ${hits} of ${runs} runs were hit`);
+		console.log(`faults: ${hits} of ${runs} runs were hit: ${JSON.stringify(Object.fromEntries(hitSteps))}`);
 		if (runs >= 20) expect(hits / runs).toBeGreaterThanOrEqual(0.9);
 		console.log(`faults: ${JSON.stringify(Object.fromEntries(seen))}`);
 		if (runs >= 100)
