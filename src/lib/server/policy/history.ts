@@ -1,4 +1,4 @@
-import { and, count, eq, isNotNull } from 'drizzle-orm';
+import { and, count, desc, eq, isNotNull } from 'drizzle-orm';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
@@ -12,7 +12,7 @@ import type { PreviewFile } from './preview.ts';
 import { policyRoots } from './roots.ts';
 import { listApplies, progressOf } from './service.ts';
 import { findKept } from './swap.ts';
-import { revisions } from './tables.ts';
+import { applies, revisions } from './tables.ts';
 
 type Row = typeof revisions.$inferSelect;
 
@@ -61,7 +61,13 @@ async function itemOf(app: App, { directory, ...row }: Row, liveNumber: number |
 		row.number === 0
 			? (await findKept(app.host, roots, row.hash)) !== undefined
 			: (await app.host.files.stat(join(roots.revisions, directory, 'manifest.json'))) !== undefined;
-	return { ...row, canRestore, isLive: row.number === liveNumber };
+	const [last] = await app.db
+		.select({ outcome: applies.outcome })
+		.from(applies)
+		.where(eq(applies.revision, row.number))
+		.orderBy(desc(applies.startedAt))
+		.limit(1);
+	return { ...row, canRestore, isLive: row.number === liveNumber, outcome: last?.outcome ?? null };
 }
 
 async function filesOf(app: App, { number, directory, hash }: Row): Promise<PreviewFile[]> {

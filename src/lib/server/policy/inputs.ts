@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { itemId, line } from '../core/inputs.ts';
 import { listInput, pageOf } from '../core/paging.ts';
+import { routeName } from './routes/inputs.ts';
 import { watchReport } from './watch-report.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'This is not a SHA-256 in lower-case hex.');
@@ -10,7 +11,9 @@ const wishes = {
 	reason: line(500).optional(),
 	takeOver: hash.optional(),
 	overwriteDrift: z.boolean().optional(),
-	dropping: z.array(itemId).max(1000).optional()
+	dropping: z.array(itemId).max(1000).optional(),
+	/** Names of golden routes that may be broken. */
+	overridingRoutes: z.array(routeName).max(500).optional()
 };
 
 export const applyPolicy = z.strictObject({ expectedHash: hash, ...wishes });
@@ -45,6 +48,7 @@ const step = z.object({
 		'render',
 		'check',
 		'stage',
+		'routes',
 		'validate',
 		'swap',
 		'refresh',
@@ -133,6 +137,8 @@ const revisionItem = z.object({
 	changeCount: z.int(),
 	bytes: z.int(),
 	isLive: z.boolean(),
+	/** Of the last apply that tried it; null where no record is left. */
+	outcome: outcome.nullable(),
 	/** Its files are still there. */
 	canRestore: z.boolean()
 });

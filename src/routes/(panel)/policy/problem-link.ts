@@ -11,13 +11,11 @@ const settingSections: [field: RegExp, section: string][] = [
 ];
 
 /** The page with the field that causes a problem. */
-export function problemLink({ scope, id, field, subject }: Problem): string {
+export function problemLink({ scope, id, field }: Problem): string {
 	if (scope === 'domain' && id) return `/domains/${id}`;
 	if (scope === 'sender' && id) return `/senders/${id}`;
 	if (scope === 'source') return '/sources';
 	if (scope === 'pool') return '/pools';
-	if (scope === 'bounce-account') return `/domains?search=${encodeURIComponent(hostOf(subject ?? ''))}`;
+	if (scope === 'bounce-account') return '/domains';
 	return `/settings#${settingSections.find(([pattern]) => pattern.test(field ?? 'hostname'))?.[1]}`;
 }
-
-const hostOf = (address: string) => address.slice(address.indexOf('@') + 1);
