@@ -63,7 +63,8 @@ export interface ApplyRequest {
 
 /**
  * Runs `work` under the lock with a record of its steps. Answers when it is finished or after `answerAfterMs`.
- * @throws UserError what `work` refuses before anything is staged; CONFLICT apply-running when another apply runs.
+ * @throws UserError what `work` refuses before anything is staged, or by its golden routes; CONFLICT apply-running when
+ *   another apply runs.
  */
 export async function startApply(
 	app: App,
@@ -163,7 +164,8 @@ async function outcomeOf({ app, roots, revision, steps }: ApplyRun, error: unkno
 	if (isLive) await markApplied(app, roots, revision.number, revision.directory);
 	const last = steps.steps.at(-1);
 	if (isLive && last?.name === 'record') return 'applied';
-	return error instanceof UserError && steps.steps.every(isBeforeStage) ? 'refused' : 'failed';
+	const isRefusal = steps.steps.every(isBeforeStage) || last?.name === 'routes';
+	return error instanceof UserError && isRefusal ? 'refused' : 'failed';
 }
 
 function answerOf({ id, revision, live, steps }: ApplyRun, outcome: ApplyOutcome): ApplyAnswer {

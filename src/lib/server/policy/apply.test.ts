@@ -153,6 +153,7 @@ describe('apply', () => {
 			'render ok',
 			'check ok',
 			'stage ok',
+			'routes skipped',
 			'validate skipped',
 			'swap ok',
 			'refresh skipped',
@@ -160,7 +161,8 @@ describe('apply', () => {
 			'watch skipped',
 			'record ok'
 		]);
-		expect(answer.steps[4]?.output).toMatch(/KumoMTA is not installed here/);
+		expect(answer.steps[4]?.output).toBe('No golden routes are saved.');
+		expect(answer.steps[5]?.output).toMatch(/KumoMTA is not installed here/);
 		const [name = ''] = readdirSync(roots.revisions);
 		const directory = join(roots.revisions, name);
 		expect(name).toMatch(/^1-[0-9a-f]{12}$/);

@@ -15,6 +15,7 @@ import { compileRequest } from './pending.ts';
 import { hasAllKeys, privateKeysOf } from './private-keys.ts';
 import { runPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
+import { guardRoutes } from './routes/guard.ts';
 import { removeOldRevisions } from './retention.ts';
 import { policyRoots } from './roots.ts';
 import type { ApplyOutcome } from './steps.ts';
@@ -28,12 +29,14 @@ export interface Wishes {
 	overwriteDrift?: boolean | undefined;
 	/** Ids of live objects that may drop out. */
 	dropping?: string[] | undefined;
+	/** Names of golden routes that may be broken. */
+	overridingRoutes?: string[] | undefined;
 }
 
 /**
  * Applies what the editing tables say, if it is still what was reviewed.
- * @throws UserError pending-moved, apply-running (CONFLICT); problems, policy-not-ours, drift, kumomta-too-old
- *   (PRECONDITION_FAILED). Nothing was written then.
+ * @throws UserError pending-moved, apply-running (CONFLICT); problems, policy-not-ours, drift, kumomta-too-old,
+ *   routes-broken (PRECONDITION_FAILED). Nothing went live then.
  */
 export function applyPending(
 	app: App,
@@ -192,7 +195,8 @@ async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes):
 		live,
 		directoryHash: compiled.manifest.directoryHash,
 		write: (directory, linkDirectoryFrom) => compiled.writeTo(directory, { revision: name, linkDirectoryFrom }),
-		privateKeys: (keys) => privateKeysOf(app, keys)
+		privateKeys: (keys) => privateKeysOf(app, keys),
+		routes: (directory) => guardRoutes(app, directory, wishes.overridingRoutes ?? [])
 	});
 	if (outcome === 'failed' || outcome === 'running') return outcome;
 	await run.steps.run('record', () => record(run, outcome));

@@ -51,6 +51,8 @@ export interface RevisionToApply {
 	write: (directory: string, linkDirectoryFrom: string | null) => Promise<unknown>;
 	privateKeys: (keys: RevisionKey[]) => Promise<Map<string, Secret>>;
 	directoryHash: string;
+	/** Whether the golden routes are kept by the staged revision; throws what refuses the apply. */
+	routes: (directory: string) => Promise<StepResult>;
 }
 
 /** `running`: the server stopped while a confirmation was awaited; the next start settles it. */
@@ -71,6 +73,7 @@ export async function runPipeline(pipeline: Pipeline, revision: RevisionToApply)
 		const keys = made.newKeys === 0 ? '' : ` ${made.newKeys} new DKIM key files.`;
 		return { value: made, status: 'ok', output: `Revision ${revision.name} is on disk.${keys}` };
 	});
+	await steps.run('routes', async () => ({ value: undefined, ...(await revision.routes(staged.directory)) }));
 	const isValid = await steps.run('validate', async () => {
 		const path = await writeStagedInit(host, roots, revision.name, revision.number);
 		await host.faultPoint('validate.staged-init');

@@ -3,6 +3,7 @@ import { reader, router, writer } from '../core/trpc.ts';
 import { applyPending, restoreRevision } from './apply.ts';
 import { getRevision, listRevisions } from './history.ts';
 import * as inputs from './inputs.ts';
+import { routesRouter } from './routes/router.ts';
 import { restoreKept, revertApply } from './revert.ts';
 import * as review from './review.ts';
 import * as reviewInputs from './review-inputs.ts';
@@ -64,6 +65,7 @@ export const policyRouter = router({
 		.input(simulateInput)
 		.output(simulateAnswer)
 		.query(({ ctx, input }) => simulate(ctx.app, input)),
+	routes: routesRouter,
 	restore: writer(inputs.restore)
 		.output(inputs.applyAnswer)
 		.mutation(({ ctx, input }) =>

@@ -4,6 +4,7 @@ export const stepNames = [
 	'render',
 	'check',
 	'stage',
+	'routes',
 	'validate',
 	'swap',
 	'refresh',

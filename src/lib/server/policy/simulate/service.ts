@@ -31,11 +31,28 @@ export async function simulate(
 	app: App,
 	{ revision, ...message }: z.infer<typeof inputs.simulate>
 ): Promise<inputs.SimulateAnswer> {
-	const before = queues.get(app.database) ?? Promise.resolve();
-	const running = before.then(async () => {
+	return inTurn(app, async () => {
 		const { hash, simulator } = await (revision === undefined ? openPending(app) : openPast(app, revision));
 		return { revision: revision ?? null, hash, ...(await simulator.run(message)) };
 	});
+}
+
+/**
+ * Several messages to what an apply would make now, all to the same.
+ * @throws UserError what makes a policy unreadable, and what `work` throws
+ */
+export async function withPendingSimulator<T>(app: App, work: (run: Simulator['run']) => Promise<T>): Promise<T> {
+	return inTurn(app, async () => {
+		const { simulator, idle } = await openPending(app);
+		return work((message) => {
+			idle.refresh();
+			return simulator.run(message);
+		});
+	});
+}
+
+function inTurn<T>(app: App, work: () => Promise<T>): Promise<T> {
+	const running = (queues.get(app.database) ?? Promise.resolve()).then(work);
 	queues.set(
 		app.database,
 		running.catch(() => {})
