@@ -14,5 +14,8 @@ export function plainText(text: string, max: number): string {
 		? plain
 		: plain.length < max
 			? `${plain}…`
-			: `${plain.slice(0, max - 1).toWellFormed().replace(/\ufffd$/, '')}…`;
+			: `${plain
+					.slice(0, max - 1)
+					.toWellFormed()
+					.replace(/\ufffd$/, '')}…`;
 }
