@@ -9,7 +9,7 @@ import { writeLogState } from './reader-state.ts';
 /** At most this much in one turn; the next one goes on from there. */
 const turnLimits: Work = { files: 500, pieces: 1024, lines: 400_000, records: 20_000 };
 
-export interface LogTail {
+interface LogTail {
 	turn: () => Promise<void>;
 	close: () => void;
 }
