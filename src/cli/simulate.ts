@@ -77,11 +77,13 @@ function* inWords({ revision, hash, verdict, trail, recipients, unknowns }: Answ
 
 function* details(recipient: string, message: NonNullable<Answer['recipients'][number]['message']>): Generator<string> {
 	yield `${recipient}:`;
-	for (const { name, address, ehloDomain, share } of message.sources)
+	for (const { name, address, ehloDomain, share, pathLimits } of message.sources) {
 		yield `  source ${name}: ${address ?? 'any address'}, EHLO ${ehloDomain ?? 'of the host'}, ${Math.round(share * 100)} %`;
+		for (const { name: limit, limit: most } of pathLimits ?? []) yield `    ${limit} ${most}`;
+	}
 	for (const { domain, selector, algorithm, headers } of message.signatures)
 		yield `  signed by ${selector}._domainkey.${domain} (${algorithm}): ${headers.join(', ')}`;
 	for (const { scope, limit } of message.rates) yield `  ${scope} limit ${limit}`;
 	if (message.retry !== null)
-		yield `  tries after ${message.retry.attemptsAtSeconds.join(', ')} s; given up after ${message.retry.maxAgeSeconds} s`;
+		yield `  tries after ${message.retry.attemptsAfter.join(', ')} s; given up after ${message.retry.maxAgeSeconds} s`;
 }

@@ -74,6 +74,8 @@ const step = z.object({
 	reply: reply.optional()
 });
 
+const pathLimit = z.object({ name: z.string(), limit: z.string() });
+
 const source = z.object({
 	name: z.string(),
 	kumomtaName: z.string(),
@@ -81,7 +83,9 @@ const source = z.object({
 	ehloDomain: z.string().nullable(),
 	weight: z.int(),
 	/** 0 to 1. */
-	share: z.number()
+	share: z.number(),
+	/** Of the way from this source to the recipient's domain, from KumoMTA's own shaping; null where that is not asked. */
+	pathLimits: z.array(pathLimit).nullable()
 });
 
 const queuedMessage = z.object({
@@ -101,7 +105,7 @@ const queuedMessage = z.object({
 			maxIntervalSeconds: z.int().nullable(),
 			maxAgeSeconds: z.int(),
 			/** The first 12 tries, in seconds after the first one, without KumoMTA's jitter. */
-			attemptsAtSeconds: z.array(z.int())
+			attemptsAfter: z.array(z.int())
 		})
 		.nullable(),
 	rates: z.array(z.object({ scope: z.enum(['sender', 'queue']), limit: z.string() }))
@@ -131,6 +135,7 @@ export const simulateAnswer = z.object({
 export type SimulatedMessage = z.infer<typeof simulatedMessage>;
 export type SimulateAnswer = z.infer<typeof simulateAnswer>;
 export type SimulatedStep = z.infer<typeof step>;
+export type PathLimit = z.infer<typeof pathLimit>;
 export type QueuedMessage = z.infer<typeof queuedMessage>;
 /** What a revision's program did with a message, whatever the revision is called. */
 export type Simulation = Omit<SimulateAnswer, 'revision' | 'hash'>;

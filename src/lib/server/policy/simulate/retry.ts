@@ -23,10 +23,10 @@ export function retryOf(config: Record<string, unknown>): QueuedMessage['retry']
 	if (interval === undefined || most === undefined || age === undefined) return null;
 	const intervalSeconds = interval ?? usual.intervalSeconds;
 	const maxAgeSeconds = age ?? usual.maxAgeSeconds;
-	const attemptsAtSeconds: number[] = [];
-	for (let at = 0, wait = intervalSeconds; at < maxAgeSeconds && attemptsAtSeconds.length < 12; wait *= 2) {
-		attemptsAtSeconds.push(at);
+	const attemptsAfter: number[] = [];
+	for (let at = 0, wait = intervalSeconds; at < maxAgeSeconds && attemptsAfter.length < 12; wait *= 2) {
+		attemptsAfter.push(at);
 		at += Math.max(1, Math.min(wait, most ?? wait));
 	}
-	return { intervalSeconds, maxIntervalSeconds: most, maxAgeSeconds, attemptsAtSeconds };
+	return { intervalSeconds, maxIntervalSeconds: most, maxAgeSeconds, attemptsAfter };
 }

@@ -135,7 +135,7 @@ describe('a message', () => {
 				rates: []
 			}
 		});
-		expect(answer.recipients[0]?.message?.retry?.attemptsAtSeconds.slice(0, 4)).toEqual([0, 1200, 3600, 8400]);
+		expect(answer.recipients[0]?.message?.retry?.attemptsAfter.slice(0, 4)).toEqual([0, 1200, 3600, 8400]);
 		expect(answer.recipients[0]?.message?.signatures[0]?.headers).toContain('Subject');
 		expect(answer.unknowns.map(({ code }) => code)).toContain('path-limits');
 	});
