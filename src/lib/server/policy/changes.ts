@@ -181,13 +181,15 @@ function scopedCounts({ db }: DifferenceTable): ScopedCounts {
 	return counts;
 }
 
-/** How many differences there are; nothing is put into words. */
+/** How many differences there are; nothing is put into words. Where something was live, the pages that follow are ready. */
 export function countChanges(was: string | null, now: string): ChangeCounts {
+	if (was !== null) {
+		const { scopes: _, ...all } = scopedCounts(differenceTable(was, now));
+		return all;
+	}
 	const counts: ChangeCounts = { added: 0, removed: 0, changed: 0, total: 0 };
-	const before = was === null ? null : readManifest(was);
-	const after = readManifest(now);
-	for (const { kind } of nodeChanges(before, after)) counts[kind]++;
-	if (before?.directoryHash !== after.directoryHash) countRows(was, now, counts);
+	for (const { kind } of nodeChanges(null, readManifest(now))) counts[kind]++;
+	countRows(null, now, counts);
 	counts.total = counts.added + counts.removed + counts.changed;
 	return counts;
 }
