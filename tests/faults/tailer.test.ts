@@ -11,7 +11,7 @@ import { update } from '../../src/lib/server/settings/service.ts';
 import { openTestApp, temporaryDirectory } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 
-const runs = Number(process.env.TAILER_RUNS ?? 500);
+const runs = Number(process.env.TAILER_RUNS ?? 60);
 const child = join(import.meta.dirname, 'tailer-child.ts');
 let made = 0;
 

@@ -133,7 +133,7 @@ export async function* readContainer(file: FileHandle, openWith: OpenWith): Asyn
 	}
 }
 
-export async function readProtection(file: FileHandle): Promise<Protection> {
+async function readProtection(file: FileHandle): Promise<Protection> {
 	return (await readHeader(file)).header.protection;
 }
 
