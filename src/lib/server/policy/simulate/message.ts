@@ -86,7 +86,8 @@ function sourcesOf(policy: Policy, { sources }: Manifest, pool: string | null): 
 			address: textOr(source.source_address),
 			ehloDomain: textOr(source.ehlo_domain),
 			weight,
-			share: total === 0 ? 0 : weight / total
+			share: total === 0 ? 0 : weight / total,
+			pathLimits: null
 		};
 	});
 }

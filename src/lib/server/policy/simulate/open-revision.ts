@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parse } from 'smol-toml';
 import { z } from 'zod';
 import { start } from '../lua/session.ts';
-import { openPolicy } from '../lua/vm.ts';
+import { openPolicy, PolicyLoadError } from '../lua/vm.ts';
 import { readManifest } from '../revision.ts';
 import type { DirectoryTable } from '../rows.ts';
 import type { Opened } from './message.ts';
@@ -14,12 +14,10 @@ const node = z.object({ dkim_root: z.string() });
 /**
  * Opens a revision's directory for simulations. Nothing outside it is read: DKIM keys that it names count as there, since
  * an apply writes them; whatever else custom.lua reaches for is absent.
- * @throws PolicyLoadError and Error when the program, or custom.lua, does not start.
+ * @throws PolicyLoadError when a file cannot be read, and Error too when the program, or custom.lua, does not start.
  */
 export async function openRevision(directory: string): Promise<Opened & { close: () => void }> {
-	const manifest = readManifest(directory);
-	const database = new DatabaseSync(join(directory, 'directory.sqlite'), { readOnly: true });
-	const { dkim_root: dkimRoot } = node.parse(parse(readFileSync(join(directory, 'node.toml'), 'utf8')));
+	const { manifest, dkimRoot, database } = readFiles(directory);
 	const lookUp = (table: DirectoryTable, key: string): Record<string, unknown> | undefined => {
 		const row = database.prepare(`SELECT value FROM ${table} WHERE key = ?`).get(key);
 		return row === undefined ? undefined : (JSON.parse(String(row.value)) as Record<string, unknown>);
@@ -39,5 +37,16 @@ export async function openRevision(directory: string): Promise<Opened & { close:
 	} catch (error) {
 		database.close();
 		throw error;
+	}
+}
+
+/** What a damaged file holds is kept out of the error: it may be a verifier. */
+function readFiles(directory: string) {
+	try {
+		const manifest = readManifest(directory);
+		const { dkim_root: dkimRoot } = node.parse(parse(readFileSync(join(directory, 'node.toml'), 'utf8')));
+		return { manifest, dkimRoot, database: new DatabaseSync(join(directory, 'directory.sqlite'), { readOnly: true }) };
+	} catch {
+		throw new PolicyLoadError('node.toml, directory.sqlite or manifest.json cannot be read');
 	}
 }

@@ -5,7 +5,9 @@ import type { z } from 'zod';
 import type { App } from '../../app.ts';
 import { readManifest } from '../revision.ts';
 import { directoryOf, waitForPending } from '../service.ts';
+import { differingFiles } from '../stage.ts';
 import type * as inputs from './inputs.ts';
+import { preparePaths } from './path-limits.ts';
 import { openSimulator } from './simulator.ts';
 import type { Simulator } from './simulator.ts';
 
@@ -14,6 +16,9 @@ interface Kept {
 	/** Of the revision, and where it lies. */
 	key: string;
 	hash: string;
+	directory: string;
+	/** Its files that are not what its manifest says. */
+	changed: string[];
 	simulator: Simulator;
 	release: () => Promise<void>;
 	idle: NodeJS.Timeout;
@@ -31,10 +36,18 @@ export async function simulate(
 	app: App,
 	{ revision, ...message }: z.infer<typeof inputs.simulate>
 ): Promise<inputs.SimulateAnswer> {
-	return inTurn(app, async () => {
-		const { hash, simulator } = await (revision === undefined ? openPending(app) : openPast(app, revision));
-		return { revision: revision ?? null, hash, ...(await simulator.run(message)) };
+	const { hash, simulation, askKumod } = await inTurn(app, async () => {
+		const opened = await (revision === undefined ? openPending(app) : openPast(app, revision));
+		const played = withChanged(await opened.simulator.run(message), opened.changed);
+		return { hash: opened.hash, simulation: played, askKumod: await preparePaths(app, opened.directory, played) };
 	});
+	return { revision: revision ?? null, hash, ...(askKumod === undefined ? simulation : await askKumod()) };
+}
+
+function withChanged(simulation: inputs.Simulation, changed: string[]): inputs.Simulation {
+	if (changed.length === 0) return simulation;
+	const text = `This revision was changed by hand after it was made (${changed.join(', ')}): what ran is what lies there now.`;
+	return { ...simulation, unknowns: [{ code: 'files-changed', text }, ...simulation.unknowns] };
 }
 
 /**
@@ -73,7 +86,7 @@ async function openPending(app: App): Promise<Kept> {
 	const parent = join(dirname(directory), `simulated-${randomBytes(6).toString('hex')}`);
 	await mkdir(parent, { mode: 0o700 });
 	await symlink(directory, join(parent, manifest.revision));
-	return keep(app, { key, hash }, join(parent, manifest.revision), async () => {
+	return keep(app, { key, hash, directory: join(parent, manifest.revision), changed: [] }, async () => {
 		await rm(parent, { recursive: true, force: true });
 		pending.release();
 	});
@@ -81,9 +94,11 @@ async function openPending(app: App): Promise<Kept> {
 
 async function openPast(app: App, revision: number): Promise<Kept> {
 	const directory = await directoryOf(app, revision);
-	const { hash } = readManifest(directory);
-	const key = `${revision} ${hash}`;
-	return (await reuse(app, key)) ?? keep(app, { key, hash }, directory, async () => {});
+	const manifest = readManifest(directory);
+	const changed = await differingFiles(app.host, directory, manifest);
+	const { hash } = manifest;
+	const key = `${revision} ${hash} ${changed.join(' ')}`;
+	return (await reuse(app, key)) ?? keep(app, { key, hash, directory, changed }, async () => {});
 }
 
 /** Only one is kept: another one closes it. */
@@ -98,9 +113,13 @@ async function reuse(app: App, key: string): Promise<Kept | undefined> {
 	return known;
 }
 
-function keep(app: App, named: Pick<Kept, 'key' | 'hash'>, directory: string, release: () => Promise<void>): Kept {
+function keep(
+	app: App,
+	named: Pick<Kept, 'key' | 'hash' | 'directory' | 'changed'>,
+	release: () => Promise<void>
+): Kept {
 	const idle = setTimeout(() => void closeSimulator(app), keptForMs).unref();
-	const made: Kept = { ...named, simulator: openSimulator(directory), release, idle };
+	const made: Kept = { ...named, simulator: openSimulator(named.directory), release, idle };
 	kept.set(app.database, made);
 	return made;
 }
