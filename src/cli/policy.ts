@@ -20,6 +20,12 @@ const wishes: Record<string, Option> = {
 		value: 'id',
 		help: 'Agrees that this live object falls out because it is not ready any more.'
 	},
+	'override-route': {
+		type: 'string',
+		multiple: true,
+		value: 'name',
+		help: 'Lets this golden route be broken, once; may be given several times.'
+	},
 	json
 };
 
@@ -147,14 +153,15 @@ async function allChanges(api: Invocation['api']) {
 }
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
+const listOf = (value: Invocation['options'][string]) => (Array.isArray(value) ? value.map(String) : undefined);
 
 function wishesOf(options: Invocation['options']) {
-	const dropping = Array.isArray(options['drop']) ? options['drop'].map(String) : undefined;
 	return {
 		reason: textOf(options['reason']),
 		takeOver: textOf(options['take-over']),
 		overwriteDrift: options['overwrite-drift'] === true,
-		dropping
+		dropping: listOf(options['drop']),
+		overridingRoutes: listOf(options['override-route'])
 	};
 }
 
