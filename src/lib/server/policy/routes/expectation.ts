@@ -1,3 +1,4 @@
+import { plainText } from '../../core/plain-text.ts';
 import type { QueuedMessage, Simulation } from '../simulate/inputs.ts';
 import type { Expectation, RouteDifference } from './inputs.ts';
 
@@ -46,8 +47,8 @@ function verdictMoved(was: Expectation['verdict'], now: Simulation['verdict'], r
 	return `is ${verdictWords[now]}${why} instead of ${verdictWords[was]}`;
 }
 
-/** custom.lua may answer several lines. */
-const replyOf = ({ reply }: Recipient) => `${reply.code} ${reply.text}`.replace(/[\s\p{Cc}]+/gu, ' ').slice(0, 300);
+/** custom.lua may answer several lines, and in any characters. */
+const replyOf = ({ reply }: Recipient) => plainText(`${reply.code} ${reply.text}`, 300);
 
 function answerMoved({ replyCode, rule }: Expectation, first: Recipient): RouteDifference[] {
 	const found: RouteDifference[] = [];

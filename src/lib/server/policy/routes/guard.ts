@@ -16,7 +16,7 @@ export async function guardRoutes(app: App, directory: string, overriding: strin
 	if (results.length === 0) return { status: 'skipped', output: 'No golden routes are saved.' };
 	const broken = results.filter(({ status }) => status !== 'kept');
 	const blocking = broken.filter(({ name }) => !overriding.includes(name));
-	if (blocking.length > 0) throw routesBroken(blocking);
+	if (blocking.length > 0) throw routesBroken(blocking, broken);
 	const kept = results.length - broken.length;
 	const lines = [
 		kept === 1 ? '1 golden route is kept.' : `${kept} golden routes are kept.`,
@@ -28,10 +28,11 @@ export async function guardRoutes(app: App, directory: string, overriding: strin
 const inWords = ({ name, differences: [first] }: RouteResult) =>
 	`“${name}” ${first?.text ?? 'differs'}`.replace(/[.\s]+$/, '');
 
-function routesBroken(broken: RouteResult[]): UserError {
-	const named = broken.slice(0, shown).map(inWords).join('; ');
-	const more = broken.length > shown ? `; and ${broken.length - shown} more` : '';
-	const count = broken.length === 1 ? 'A golden route is' : `${broken.length} golden routes are`;
+/** Its list has those that were named too: whoever tries again names them all. */
+function routesBroken(blocking: RouteResult[], broken: RouteResult[]): UserError {
+	const named = blocking.slice(0, shown).map(inWords).join('; ');
+	const more = blocking.length > shown ? `; and ${blocking.length - shown} more` : '';
+	const count = blocking.length === 1 ? 'A golden route is' : `${blocking.length} golden routes are`;
 	return new UserError(
 		'PRECONDITION_FAILED',
 		`${count} broken: ${named}${more}. Nothing went live. Correct the configuration or the route, or apply again and override by name.`,
