@@ -38,6 +38,8 @@ export function converse(opened: Opened, message: SimulatedMessage): Simulation 
 		});
 		return isPassed;
 	}
+	// What one simulation counted is nothing to the next: no throttle of the program looks back further than an hour.
+	opened.policy.clock.seconds += 3601;
 	const recipients =
 		message.arrival.via === 'http' ? overHttp(opened, message, told) : overSmtp(opened, message, { trail, told });
 	const answers = recipients.map(({ queued, ...each }): Recipient => {
@@ -117,15 +119,13 @@ function open({ policy }: Opened, listener: string, peer: string): Session {
  * The program's own login runs with a password that nothing has: its other refusals are real. Where only the password
  * stood in the way, the connection is given what KumoMTA notes after a right one.
  */
-function logIn({ policy, lookUp }: Opened, session: Session, user: string): Reply {
+function logIn({ lookUp }: Opened, session: Session, user: string): Reply {
 	const reply = session.auth(user, '\u0000');
 	if (reply.code !== 535) return reply;
 	const name = user.toLowerCase();
 	const sender = lookUp('sender', name);
 	if (sender === undefined || sender.hash === undefined) return reply;
 	session.assumeLogin({ authn_id: name, authz_id: String(sender.tenant) });
-	// The tries of one simulation are none to the next.
-	policy.clock.seconds += 3600;
 	return { code: 235, text: '2.7.0 AUTH OK!' };
 }
 
