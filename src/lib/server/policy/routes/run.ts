@@ -12,6 +12,9 @@ import type { RouteResult } from './inputs.ts';
 export type RouteRow = typeof goldenRoutes.$inferSelect;
 type Run = (message: SimulatedMessage) => Promise<Simulation>;
 
+/** For all of them: an apply holds its lock meanwhile. 500 take a few seconds where custom.lua is quick. */
+const allWithinMs = 60_000;
+
 /** All of them by name; `createRoute` bounds their number. */
 export function allRoutes(app: App): Promise<RouteRow[]> {
 	return app.db.select().from(goldenRoutes).orderBy(asc(goldenRoutes.name));
@@ -32,12 +35,21 @@ export async function runRoutes(app: App, directory: string): Promise<RouteResul
 	}
 }
 
-/** A policy that did not answer one in time is not asked again: each would wait as long. */
-export async function playRoutes(rows: RouteRow[], run: Run): Promise<RouteResult[]> {
+/**
+ * A policy that did not answer one in time is not asked again: each would wait as long. Nor is one that is slow with all.
+ * @param now milliseconds of a clock that nobody sets
+ */
+export async function playRoutes(
+	rows: RouteRow[],
+	run: Run,
+	now: () => number = () => performance.now()
+): Promise<RouteResult[]> {
 	const results: RouteResult[] = [];
+	const endsAt = now() + allWithinMs;
 	let timeout: UserError | undefined;
 	for (const row of rows) {
 		try {
+			if (timeout === undefined && now() >= endsAt) timeout = tooSlow();
 			if (timeout !== undefined) throw timeout;
 			results.push(await playRoute(row, run));
 		} catch (error) {
@@ -59,4 +71,10 @@ async function playRoute(row: RouteRow, run: Run): Promise<RouteResult> {
 
 function notRun({ id, name }: RouteRow, code: string, why: string): RouteResult {
 	return { id, name, status: 'not-run', differences: [{ code, text: `was not run: ${why}` }] };
+}
+
+function tooSlow(): UserError {
+	return new UserError('TIMEOUT', 'The routes before it took a minute. Look for what makes custom.lua slow.', {
+		reason: 'simulation-timeout'
+	});
 }
