@@ -23,6 +23,8 @@ beforeAll(async () => {
 		await must('senders.create', { domainId: ids.domain, poolId: ids.pool, localPart: low, password: null });
 		await must('bounces.create', { domainId: ids.domain, localPart: low, password: null });
 		await must('dkim.generate', { domainId: ids.domain, algorithm: 'ed25519', selector: low });
+		const [route] = validInputs(world, number)['policy.routes.create'] as object[];
+		await must('policy.routes.create', { ...route, name });
 	}
 }, 60_000);
 afterAll(() => world.close());
@@ -58,6 +60,7 @@ const lists: List[] = [
 		sorts: ['at'],
 		text: (item) => [item.action, item.actorName, item.target ?? '', item.address ?? '']
 	},
+	{ path: 'policy.routes.list', sorts: ['name'], text: (item) => [item.name] },
 	{ path: 'policy.revisions', sorts: ['number'], text: (item) => [item.actorName, item.reason ?? '', item.hash] }
 ];
 
@@ -172,7 +175,8 @@ const kinds = [
 	{ router: 'pools', filter: () => ({}) },
 	{ router: 'domains', filter: () => ({}) },
 	{ router: 'senders', filter: () => ({}) },
-	{ router: 'bounces', filter: () => ({}) }
+	{ router: 'bounces', filter: () => ({}) },
+	{ router: 'policy.routes', filter: () => ({}) }
 ];
 
 describe.each(kinds)('$router', ({ router }) => {

@@ -26,6 +26,8 @@ async function makeAndRemove(): Promise<void> {
 	const sender = await must('senders.create', { domainId: domain.id, localPart: 'news', poolId: pool.id });
 	const bounce = await must('bounces.create', { domainId: domain.id, localPart: 'box', password: null });
 	const upload = await must('imports.create', { kind: 'domains-and-senders' });
+	const [input] = validInputs(world, 1)['policy.routes.create']!;
+	const route = await must('policy.routes.create', input);
 	const columns = 'id, user_id, token_hash, created_at, expires_at, last_used_at, address, user_agent';
 	await app.database.client.execute({
 		sql: `INSERT INTO sessions (${columns}) VALUES ('formersession222', ?, 'hash', 1, 9000000000000, 1, '', '')`,
@@ -34,6 +36,7 @@ async function makeAndRemove(): Promise<void> {
 	await must('auth.sessions.revoke', { id: 'formersession222' });
 	await must('imports.discard', { id: upload.id });
 	for (const [router, item] of [
+		['policy.routes', route],
 		['senders', sender],
 		['bounces', bounce],
 		['dkim', key],
@@ -44,6 +47,7 @@ async function makeAndRemove(): Promise<void> {
 		await must(`${router}.remove`, { id: item.id });
 	Object.assign(gone, { source: source.id, pool: pool.id, domain: domain.id, key: key.id, pendingKey: key.id });
 	Object.assign(gone, { sender: sender.id, bounce: bounce.id, import: upload.id, session: 'formersession222' });
+	Object.assign(gone, { route: route.id });
 	expect(Object.keys(gone).sort()).toEqual(
 		Object.keys(ids)
 			.filter((kind) => kind !== 'apply')

@@ -15,7 +15,17 @@ export interface World {
 	app: TestApp;
 	user: Caller;
 	ids: Record<
-		'source' | 'pool' | 'domain' | 'key' | 'pendingKey' | 'sender' | 'bounce' | 'import' | 'apply' | 'session',
+		| 'source'
+		| 'pool'
+		| 'domain'
+		| 'key'
+		| 'pendingKey'
+		| 'sender'
+		| 'bounce'
+		| 'import'
+		| 'apply'
+		| 'session'
+		| 'route',
 		string
 	>;
 	/** By the signed-in user of this world, unless told otherwise. */
@@ -71,6 +81,10 @@ export async function openWorld(clock = testClock().now): Promise<World> {
 	const { hash } = await must('policy.preview');
 	const { applyId, outcome, steps } = await must('policy.apply', { expectedHash: hash });
 	if (outcome !== 'applied') throw new Error(`The first policy was ${outcome}: ${JSON.stringify(steps)}`);
+	// Refused by every policy, so that it stands in no later apply's way.
+	const stranger = { via: 'http', clientAddress: '203.0.113.9' };
+	const request = { arrival: stranger, mailFrom: '', recipients: ['someone@example.org'], headers: [] };
+	const route = await must('policy.routes.create', { name: 'Stranger', request, expectation: { verdict: 'refused' } });
 	const ids = {
 		source: source.id,
 		pool: pool.id,
@@ -81,7 +95,8 @@ export async function openWorld(clock = testClock().now): Promise<World> {
 		bounce: bounce.id,
 		import: upload.id,
 		apply: applyId,
-		session: world.user.sessionId ?? ''
+		session: world.user.sessionId ?? '',
+		route: route.id
 	};
 	return { ...world, ids };
 }
@@ -95,7 +110,14 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 	const by = (sort: string) => ({ ...list, sort: { by: sort, dir: 'asc' } });
 	const cursor = { cursor: 'unknown' };
 	const hash = '0'.repeat(64);
-	const wishes = { reason: 'because', takeOver: hash, overwriteDrift: false, dropping: [ids.domain] };
+	const wishes = {
+		reason: 'because',
+		takeOver: hash,
+		overwriteDrift: false,
+		dropping: [ids.domain],
+		overridingRoutes: ['Stranger']
+	};
+	const change = { scope: 'sender', kind: 'changed', search: 'exam' };
 	const dmarc = {
 		policy: 'none',
 		subdomainPolicy: 'none',
@@ -169,9 +191,12 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'bounces.update': [{ id: ids.bounce, notes: 'for replies' }],
 		'bounces.remove': [{ id: ids.bounce }],
 		'bounces.setPassword': [{ id: ids.bounce, password: 'twelve or more' }],
-		'policy.changes': [cursor],
-		'policy.changeGroups': [cursor],
-		'policy.fileChanges': [{ path: 'node.toml', ...cursor }],
+		'policy.changes': [{ ...change, domain: 'example.com', ...cursor }],
+		'policy.changeGroups': [{ ...change, ...cursor }],
+		'policy.fileChanges': [
+			{ path: 'node.toml', ...cursor },
+			{ path: 'directory.sqlite', object: { scope: 'domain', key: 'example.com' }, ...cursor }
+		],
 		'policy.apply': [{ expectedHash: hash, ...wishes }],
 		'policy.progress': [{ applyId: ids.apply }],
 		'policy.revert': [{ applyId: ids.apply }],
@@ -179,10 +204,42 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'policy.confirm': [{ applyId: ids.apply }],
 		'policy.revisions': [{ ...by('number'), ...cursor }],
 		'policy.restore': [{ number: 4711, ...wishes }],
+		'policy.simulate': [
+			{ ...simulated, arrival: { via: 'http', clientAddress: '203.0.113.9', authenticatedAs: 'news@example.com' } },
+			simulated
+		],
+		'policy.routes.list': [{ ...by('name'), ...cursor }],
+		'policy.routes.create': [{ name: `Route ${number}`, request: simulated, expectation }],
+		'policy.routes.update': [{ id: ids.route, name: 'Stranger', request: simulated, expectation }],
+		'policy.routes.remove': [{ id: ids.route }],
 		'auth.sessions.list': [{ ...by('lastUsedAt'), ...cursor }],
 		'audit.list': [{ ...by('at'), ...cursor, actor: 'nobody', action: 'none', target: 'none', outcome: 'ok' }]
 	};
 }
+
+const simulated = {
+	arrival: {
+		via: 'smtp',
+		listener: 'inbound',
+		clientAddress: '203.0.113.9',
+		authenticatedAs: 'news@example.com'
+	},
+	mailFrom: 'news@example.com',
+	recipients: ['someone@example.org'],
+	headers: [{ name: 'From', value: 'news@example.com' }]
+};
+
+const expectation = {
+	verdict: 'accepted',
+	replyCode: 250,
+	rule: 'accepted',
+	pool: 'main',
+	tenant: 'news.example.com',
+	campaign: 'spring',
+	queue: 'spring:news.example.com@example.org',
+	sources: ['First'],
+	signatures: [{ domain: 'example.com', selector: 'k1' }]
+};
 
 const validSettings = (poolId: string) => ({
 	hostname: 'mta.example.net',
