@@ -28,6 +28,9 @@ const paths = [
 	'/policy/review',
 	'/policy/revisions',
 	'/policy/revisions/1',
+	'/policy/compare',
+	'/policy/simulate',
+	'/policy/routes',
 	'/audit',
 	'/settings',
 	'/account'
