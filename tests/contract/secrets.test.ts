@@ -235,9 +235,7 @@ async function applied(): Promise<void> {
 	await must('policy.progress', { applyId });
 	await must('senders.setPassword', { id: ids.sender, password: secret('sender after the apply') });
 	const { items: changes } = await must('policy.changes');
-	expect(changes.map(({ text }: { text: string }) => text)).toEqual([
-		expect.stringMatching(/^Sender chosen@example\.com .*password changed$/)
-	]);
+	expect(changes.map(({ text }: { text: string }) => text)).toEqual(['Sender chosen@example.com: password changed']);
 	await must('policy.preview');
 	await must('policy.changes', { to: revision });
 	await must('policy.revision', { number: revision });
