@@ -47,6 +47,19 @@ test('a message is simulated by keyboard: accepted with its way out, refused wit
 	expect(complaints).toEqual([]);
 });
 
+test('a client is told step by step, and that KumoMTA did not run', async () => {
+	const answer = await registered.client.policy.simulate.query({
+		arrival: { via: 'http', clientAddress: '127.0.0.1' },
+		mailFrom: 'news@example.com',
+		recipients: ['someone@gmail.com', 'someone@x.log_hook'],
+		headers: [{ name: 'From', value: 'news@example.com' }]
+	});
+	expect(answer).toMatchObject({ revision: null, engine: 'double', verdict: 'partly' });
+	expect(answer.recipients.map(({ rule }) => rule)).toEqual(['accepted', 'reserved-domain']);
+	expect(answer.recipients[0]?.message?.sources).toMatchObject([{ address: '203.0.113.24', pathLimits: null }]);
+	expect(answer.unknowns.map(({ code }) => code)).toEqual(expect.arrayContaining(['engine', 'path-limits']));
+});
+
 test('no barrier on a phone in the dark', async ({ browser }) => {
 	const context = await browser.newContext({ viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
 	const page = await context.newPage();
