@@ -47,7 +47,7 @@ test('a message is simulated by keyboard: accepted with its way out, refused wit
 	expect(complaints).toEqual([]);
 });
 
-test('a client is told step by step, and that KumoMTA did not run', async () => {
+test('a client is told step by step, and what stays unknown', async () => {
 	const answer = await registered.client.policy.simulate.query({
 		arrival: { via: 'http', clientAddress: '127.0.0.1' },
 		mailFrom: 'news@example.com',

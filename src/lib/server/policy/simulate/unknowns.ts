@@ -2,7 +2,7 @@ import type { SimulatedMessage, Simulation } from './inputs.ts';
 
 const sentences = {
 	engine:
-		'The revision’s own program ran in the panel’s Lua, against a double of KumoMTA’s interfaces. KumoMTA itself did not run.',
+		'The revision’s own program ran in the panel’s Lua, against a double of KumoMTA’s interfaces. KumoMTA itself did not see this message.',
 	password: 'Whether the password is right: it is taken as right.',
 	throttles: 'Limits of logins and rates depend on what was sent before: nothing counts here.',
 	'path-limits':
