@@ -137,7 +137,8 @@ describe('command line', () => {
 		[['--help'], 0, 'Exit codes'],
 		[['help', 'policy'], 0, 'policy revisions'],
 		[['help', 'policy', 'apply'], 0, '--overwrite-drift'],
-		[['policy', 'apply', '--help'], 0, '--hash <sha256>']
+		[['policy', 'apply', '--help'], 0, '--hash <sha256>'],
+		[['policy', 'restore', '--help'], 0, '--override-route <name>']
 	])('%j explains', async (args, code, text) => {
 		expect(await run(args)).toMatchObject({ code, out: expect.stringContaining(text), err: '' });
 	});
@@ -223,6 +224,21 @@ describe('policy', () => {
 		expect(await run(['policy', 'simulate', '--as', 'x@y.example'])).toMatchObject({ code: 2, out: '' });
 		expect(await run(['policy', 'simulate', ...message, '--listener', 'relay'])).toMatchObject({ code: 2, out: '' });
 		expect(await run(['policy', 'restore', '77'])).toMatchObject({ code: 2, out: '' });
+		await app.db.run(`insert into golden_routes (id, name, request, expectation, created_at, updated_at)
+			values ('route22222222222', 'letters', '{"arrival":{"via":"http","clientAddress":"203.0.113.5"},"mailFrom":"",
+			"recipients":["a@gmail.com"],"headers":[]}', '{"verdict":"accepted"}', 1, 1)`);
+		await app.db.run("update settings set hostname = 'mta2.example.net'");
+		expect(await run(['policy', 'apply', '--yes', '--override-route', 'another'])).toMatchObject({
+			code: 3,
+			out: '',
+			err: expect.stringContaining('“letters” is refused with ')
+		});
+		expect(
+			await run(['policy', 'apply', '--yes', '--override-route', 'another', '--override-route', 'letters'])
+		).toMatchObject({
+			code: 0,
+			out: expect.stringMatching(/Overridden: “letters” is refused with [^]*applied: revision \d+\n$/)
+		});
 		expect(
 			(await audit()).filter(({ action }) => action === 'policy.apply').map(({ outcome, actor: who }) => [who, outcome])
 		).toContainEqual([actor, 'ok']);
