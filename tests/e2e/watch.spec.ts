@@ -41,6 +41,7 @@ test('a bad revision goes back by itself, a watch can be ended, and both are see
 		watchSeconds: 60
 	});
 	const source = await client.sources.create.mutate({ address: '203.0.113.24', ehloDomain: 'out1.example.net' });
+	if (!('id' in source)) throw new Error('One source was asked for.');
 	const pool = await client.pools.create.mutate({ name: 'main', sources: [{ sourceId: source.id, weight: 1 }] });
 	const domain = await client.domains.create.mutate({ name: 'news.example' });
 	const { hash } = await client.policy.preview.query();

@@ -133,10 +133,6 @@ export async function* readContainer(file: FileHandle, openWith: OpenWith): Asyn
 	}
 }
 
-async function readProtection(file: FileHandle): Promise<Protection> {
-	return (await readHeader(file)).header.protection;
-}
-
 function openChunk(
 	key: Buffer,
 	chunk: Buffer,
