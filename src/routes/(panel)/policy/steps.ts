@@ -49,11 +49,10 @@ function duration(ms: number): string {
 }
 
 /** How an apply ended, in a sentence: what happened and what is true now. */
-export function outcomeText({
-	outcome,
-	revision,
-	previousRevision
-}: Pick<Progress, 'outcome' | 'revision' | 'previousRevision'>): {
+export function outcomeText(
+	{ outcome, revision, previousRevision }: Pick<Progress, 'outcome' | 'revision' | 'previousRevision'>,
+	isPast = false
+): {
 	kind: 'ok' | 'warn' | 'bad' | 'info';
 	title: string;
 	text: string;
@@ -65,7 +64,7 @@ export function outcomeText({
 		case 'applied':
 			return {
 				kind: 'ok',
-				title: `Revision ${revision} is live`,
+				title: `Revision ${revision} ${isPast ? 'went' : 'is'} live`,
 				text: 'Every step below passed or says why it was skipped.'
 			};
 		case 'unchanged':
@@ -74,19 +73,19 @@ export function outcomeText({
 			return {
 				kind: 'warn',
 				title: 'The apply was refused',
-				text: `${before} is still live. The last step below says what to correct.`
+				text: `${before} ${isPast ? 'stayed' : 'is still'} live. The last step below says what to correct.`
 			};
 		case 'failed':
 			return {
 				kind: 'bad',
 				title: 'The apply failed',
-				text: `${before} is still live. The failed step below says why.`
+				text: `${before} ${isPast ? 'stayed' : 'is still'} live. The failed step below says why.`
 			};
 		case 'reverted':
 			return {
 				kind: 'bad',
 				title: 'The revision was put back',
-				text: `${before} is live again. The evidence stands below.`
+				text: `${before} ${isPast ? 'went' : 'is'} live again. The evidence stands below.`
 			};
 		case 'interrupted':
 			return {

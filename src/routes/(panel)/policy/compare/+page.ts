@@ -10,7 +10,11 @@ export const load: PageLoad = async ({ url, depends }) => {
 	const between = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
 	const [status, list] = await Promise.all([api.policy.status.query(), api.policy.revisions.query({ limit: 200 })]);
 	return {
-		crumbs: [{ label: 'Policy', href: '/policy/review' }, { label: 'Compare' }],
+		crumbs: [
+			{ label: 'Policy', href: '/policy/review' },
+			{ label: 'Revisions', href: '/policy/revisions' },
+			{ label: 'Compare' }
+		],
 		between,
 		status,
 		revisions: list.items.filter(({ number, canRestore }) => number > 0 && canRestore),
