@@ -26,7 +26,7 @@ const headerShape = z.discriminatedUnion('protection', [
 	z.strictObject({ protection: z.literal('none'), salt: part(16) })
 ]);
 type Header = z.infer<typeof headerShape>;
-export type Protection = Header['protection'];
+type Protection = Header['protection'];
 
 export type SealWith = { passphrase: Secret } | { recipient: Buffer } | 'nothing';
 export interface OpenWith {
