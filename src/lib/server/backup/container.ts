@@ -26,7 +26,6 @@ const headerShape = z.discriminatedUnion('protection', [
 	z.strictObject({ protection: z.literal('none'), salt: part(16) })
 ]);
 type Header = z.infer<typeof headerShape>;
-type Protection = Header['protection'];
 
 export type SealWith = { passphrase: Secret } | { recipient: Buffer } | 'nothing';
 export interface OpenWith {
