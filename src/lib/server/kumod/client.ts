@@ -43,7 +43,7 @@ export function createKumod(base: string): Kumod {
 		async bumpConfigEpoch(credential) {
 			const request = { ...endpoints.bumpConfigEpoch, timeoutMs: 10_000, credential };
 			const response = await expectOk(await callKumod(base, request), 'the new configuration epoch');
-			response.body.destroy();
+			await response.body?.cancel();
 		},
 		async getMachine(credential) {
 			const { answer, ...endpoint } = endpoints.machineInfo;

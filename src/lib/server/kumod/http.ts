@@ -1,6 +1,3 @@
-import { request as requestPlain } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { request as requestTls } from 'node:https';
 import { UserError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 
@@ -32,22 +29,14 @@ export class KumodError extends UserError {
 	}
 }
 
-/** An answer whose body is still to be read, or destroyed. */
-export interface Answer {
-	status: number;
-	ok: boolean;
-	body: IncomingMessage;
-	/** Where it came from, for errors in its body. */
-	base: string;
-	/** Ends the body too. */
-	ending: AbortSignal;
-}
-
 /**
- * One call to KumoMTA, on a connection of its own; redirects are not followed. Errors there are plain text
- * (docs/reference/http); here they become a KumodError. (`fetch` would cost the process 15 MB.)
+ * One call to KumoMTA. Errors there are plain text (docs/reference/http); here they become a KumodError.
+ * @returns the response with its body unread; the caller bounds what it reads.
  */
-export function callKumod(base: string, { method, path, timeoutMs, credential, signal }: ApiRequest): Promise<Answer> {
+export async function callKumod(
+	base: string,
+	{ method, path, timeoutMs, credential, signal }: ApiRequest
+): Promise<Response> {
 	const headers: Record<string, string> = { accept: 'application/json, text/plain' };
 	if (credential !== undefined) {
 		const pair = Buffer.from(`${credential.user}:${credential.password.open()}`).toString('base64');
@@ -55,24 +44,18 @@ export function callKumod(base: string, { method, path, timeoutMs, credential, s
 	}
 	const inTime = AbortSignal.timeout(timeoutMs);
 	const ending = signal === undefined ? inTime : AbortSignal.any([inTime, signal]);
-	const send = base.startsWith('https:') ? requestTls : requestPlain;
-	return new Promise((resolve, reject) => {
-		send(base + path, { method, headers, signal: ending, agent: false }, (body) => {
-			const status = body.statusCode ?? 0;
-			// Whoever reads it gets the error; without a reader it must not end the process.
-			body.on('error', () => {});
-			resolve({ status, ok: status >= 200 && status < 300, body, base, ending });
-		})
-			.on('error', (error) => reject(unreachable(base, ending, error)))
-			.end();
-	});
+	try {
+		return await fetch(base + path, { method, headers, redirect: 'error', signal: ending });
+	} catch (error) {
+		throw unreachable(base, error);
+	}
 }
 
 /** The body as text, of which at most `maxBytes` are read. */
-export async function readBounded(answer: Answer, maxBytes: number): Promise<string> {
+export async function readBounded(response: Response, maxBytes: number): Promise<string> {
 	const parts: Uint8Array[] = [];
 	let kept = 0;
-	for await (const part of chunksOf(answer)) {
+	for await (const part of chunksOf(response)) {
 		parts.push(part.subarray(0, maxBytes - kept));
 		kept += part.length;
 		if (kept >= maxBytes) break;
@@ -81,15 +64,16 @@ export async function readBounded(answer: Answer, maxBytes: number): Promise<str
 }
 
 /** The body in pieces; a connection that breaks or stalls becomes a KumodError. */
-export async function* chunksOf({ body, base, ending }: Answer): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
+	if (response.body === null) return;
 	try {
-		for await (const part of body) yield part as Uint8Array;
+		for await (const part of response.body) yield part;
 	} catch (error) {
-		throw unreachable(base, ending, error);
+		throw unreachable(new URL(response.url).origin, error);
 	}
 }
 
-export async function expectOk(response: Answer, what: string): Promise<Answer> {
+export async function expectOk(response: Response, what: string): Promise<Response> {
 	if (response.ok) return response;
 	const said = oneLine(await readBounded(response, 2048));
 	throw new KumodError(
@@ -107,9 +91,8 @@ export function oneLine(text: string): string {
 		.slice(0, 300);
 }
 
-function unreachable(base: string, ending: AbortSignal, error: unknown): KumodError {
-	const cause: unknown = ending.aborted ? ending.reason : error;
-	const isTimeout = cause instanceof Error && cause.name === 'TimeoutError';
+function unreachable(base: string, error: unknown): KumodError {
+	const isTimeout = error instanceof Error && error.name === 'TimeoutError';
 	const why = isTimeout ? 'it did not answer in time' : 'nothing answers there';
 	return new KumodError(
 		`KumoMTA cannot be reached at ${base}: ${why}. Nothing changed there. Look whether KumoMTA runs.`,
