@@ -5,7 +5,7 @@ import { root } from './install.mjs';
 
 /** Installs and builds what is missing, then runs the server and hands signals on to it. */
 const node = ensureBuilt();
-const server = spawn(node, ['--max-semi-space-size=4', '--max-old-space-size=1024', join(root, 'build/server.js')], {
+const server = spawn(node, ['--max-semi-space-size=1', '--max-old-space-size=1024', join(root, 'build/server.js')], {
 	cwd: root,
 	stdio: 'inherit'
 });

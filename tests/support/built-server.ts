@@ -34,7 +34,7 @@ export async function startBuiltServer(env: Record<string, string> = {}): Promis
 
 	async function start(): Promise<void> {
 		const inherited = { PATH: process.env.PATH ?? '', HOME: dataDir };
-		child = spawn(node, ['--max-semi-space-size=4', '--max-old-space-size=1024', join(root, 'build/server.js')], {
+		child = spawn(node, ['--max-semi-space-size=1', '--max-old-space-size=1024', join(root, 'build/server.js')], {
 			cwd: dataDir,
 			env: { ...inherited, DATA_DIR: dataDir, KUMOMTA_ROOT: kumomtaRoot, PORT: port, ...env },
 			stdio: ['ignore', 'pipe', 'pipe']
