@@ -143,3 +143,16 @@ describe('plans at 100,000 rows', () => {
 			expect(plan.some((step) => step.includes('senders_search VIRTUAL TABLE INDEX'))).toBe(true);
 	});
 });
+
+it('signs of patterns are letters also where a search hits everywhere', async () => {
+	const odd =
+		"UPDATE senders SET address = replace(address, 'news', 'n*[s') WHERE domain_id = ? AND local_part <= 'news002500'";
+	await app.database.client.execute({ sql: odd, args: [large] });
+	for (const [search, total] of [
+		['n*[s', 2500],
+		['n?[s', 0],
+		['n*s0', 0],
+		['news', many - 2500]
+	] as const)
+		expect([search, (await api.list({ search, limit: 1 })).total]).toEqual([search, total]);
+});
