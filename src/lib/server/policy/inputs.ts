@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { itemId, line } from '../core/inputs.ts';
 import { listInput, pageOf } from '../core/paging.ts';
+import { stepNames } from './steps.ts';
 import { routeName } from './routes/inputs.ts';
 import { watchReport } from './watch-report.ts';
 
@@ -43,20 +44,7 @@ const changeCounts = z.object({ added: z.int(), removed: z.int(), changed: z.int
 const file = z.object({ path: z.string(), bytes: z.int(), sha256: z.string(), content: z.string().nullable() });
 const outcome = z.enum(['running', 'applied', 'unchanged', 'refused', 'failed', 'reverted', 'interrupted']);
 const step = z.object({
-	name: z.enum([
-		'snapshot',
-		'render',
-		'check',
-		'stage',
-		'routes',
-		'validate',
-		'swap',
-		'refresh',
-		'probe',
-		'watch',
-		'record',
-		'revert'
-	]),
+	name: z.enum([...stepNames, 'revert']),
 	status: z.enum(['ok', 'failed', 'skipped', 'running']),
 	durationMs: z.int(),
 	output: z.string()
