@@ -706,8 +706,8 @@ local function mailbox_queue()
 		-- Constant: what a recipient wrote reaches no path. Only the account's id varies.
 		protocol = {
 			maildir_path = node.mail_root .. '/{{ meta.x_mailbox }}',
-			dir_mode = tonumber('750', 8),
-			file_mode = tonumber('640', 8)
+			dir_mode = tonumber('2771', 8),
+			file_mode = tonumber('660', 8)
 		}
 	}
 end

@@ -83,7 +83,7 @@ describe('a message at a bounce host', () => {
 		expect(policy.call('get_queue_config', { kind: 'text', value: 'mailbox000000001.mailbox.internal' })).toMatchObject(
 			{
 				value: {
-					protocol: { maildir_path: '/var/mail/kumomta/{{ meta.x_mailbox }}', dir_mode: 0o750, file_mode: 0o640 }
+					protocol: { maildir_path: '/var/mail/kumomta/{{ meta.x_mailbox }}', dir_mode: 0o2771, file_mode: 0o660 }
 				}
 			}
 		);
