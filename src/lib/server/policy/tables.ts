@@ -14,7 +14,10 @@ export const revisions = sqliteTable('revisions', {
 	createdAt: moment('created_at').notNull(),
 	appliedAt: moment('applied_at'),
 	changeCount: integer('change_count').notNull(),
-	bytes: integer('bytes').notNull()
+	bytes: integer('bytes').notNull(),
+	/** When retention took its files, written before they go; the row stays as long as the records of applies. */
+	removedAt: moment('removed_at'),
+	removedBecause: text('removed_because', { enum: ['count', 'age', 'bytes'] })
 });
 
 export const applies = sqliteTable(
