@@ -26,6 +26,8 @@ const bad: [string, string][] = [
 	['KUMOMTA_ROOT', 'relative/path'],
 	['KUMOMTA_ROOT', '/srv/kumo mta'],
 	['KUMOMTA_ROOT', "/srv/kumo'mta"],
+	['MAIL_ROOT', 'mail'],
+	['MAIL_ROOT', "/srv/mail'"],
 	['DATA_DIR', '/srv/panel?mode=memory'],
 	['DATA_DIR', '/srv/100%'],
 	['KUMOD_BIN', 'bin/kumo-daemon'],
@@ -75,6 +77,13 @@ describe('readEnv', () => {
 	it('does not start where no policy could be applied, and says which variable mends it', () => {
 		expect(() => readEnv({ DATA_DIR: '/home/jo smith/data' })).toThrow(/^The environment variable KUMOMTA_ROOT /);
 		expect(readEnv({ DATA_DIR: '/home/jo smith/data', KUMOMTA_ROOT: '/srv/kumomta' }).kumomtaRoot).toBe('/srv/kumomta');
+	});
+
+	it('keeps the mail of bounce accounts in the sandbox, in its usual place beside a real KumoMTA, or where it is told', () => {
+		const sandbox = { DATA_DIR: '/srv/panel', KUMOMTA_ROOT: '/srv/kumomta' };
+		expect(readEnv(sandbox).mailRoot).toBe('/srv/kumomta/mail');
+		expect(readEnv({ ...sandbox, MAIL_ROOT: '/srv/mail' }).mailRoot).toBe('/srv/mail');
+		expect(readEnv({ ...sandbox, KUMOMTA_ROOT: '/opt/kumomta' }).mailRoot).toBe('/var/mail/kumomta');
 	});
 
 	it('takes an empty variable as unset', () => {

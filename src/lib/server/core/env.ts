@@ -15,6 +15,8 @@ export interface Env {
 	databaseAuthToken: string | undefined;
 	/** Absolute; `etc/` below it holds the policy, DKIM keys and TLS files. */
 	kumomtaRoot: string;
+	/** Absolute; the mail of bounce accounts lies below it, `<account id>/{cur,new,tmp}`. */
+	mailRoot: string;
 	/** Absolute path of kumod; undefined when it is not installed. */
 	kumodBin: string | undefined;
 	/** Base URL of KumoMTA's HTTP API. */
@@ -67,6 +69,7 @@ const variables = z.object({
 		.optional()
 		.describe('the token of the libSQL server, in one line'),
 	KUMOMTA_ROOT: z.string().refine(isPlainPath).optional().describe(plainPath),
+	MAIL_ROOT: z.string().refine(isPlainPath).optional().describe(plainPath),
 	KUMOD_BIN: z.string().refine(isAbsolute).optional().describe('the absolute path of kumod'),
 	KUMOD_API: z
 		.url({ protocol: /^https?$/ })
@@ -122,6 +125,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 		databaseUrl: values.DATABASE_URL ?? `file:${join(dataDir, 'panel.db')}`,
 		databaseAuthToken: values.DATABASE_AUTH_TOKEN,
 		kumomtaRoot,
+		mailRoot: values.MAIL_ROOT ?? (kumomtaRoot === '/opt/kumomta' ? '/var/mail/kumomta' : join(kumomtaRoot, 'mail')),
 		kumodBin: values.KUMOD_BIN ?? [join(kumomtaRoot, 'sbin/kumod')].find((path) => existsSync(path)),
 		kumodApi: values.KUMOD_API.replace(/\/+$/, ''),
 		trustedProxies: values.TRUSTED_PROXY,

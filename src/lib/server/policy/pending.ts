@@ -23,7 +23,7 @@ export async function compileRequest(app: App, live: Live, from: string | null =
 		from,
 		program: await readFile(from === null ? assetPath('program.lua') : join(from, 'program.lua')),
 		customLua: from === null ? await readCustom(app, roots.custom) : await readStoredCustom(app, from),
-		roots: rootsInPolicy(roots),
+		roots: rootsInPolicy(roots, app.env.mailRoot),
 		facts: await readFacts(app.host, roots, tlsName),
 		live: liveDirectory(roots, live)
 	};
@@ -50,12 +50,12 @@ async function readStoredCustom(app: App, directory: string): Promise<Buffer | n
 }
 
 /** The directories that a revision names. Maildirs of bounce accounts lie where Dovecot reads them. */
-export function rootsInPolicy(roots: PolicyRoots): CompileRequest['roots'] {
+export function rootsInPolicy(roots: PolicyRoots, mail: string): CompileRequest['roots'] {
 	return {
 		policy: roots.policy,
 		dkim: roots.dkim,
 		tls: roots.tls,
-		mail: '/var/mail/kumomta',
+		mail,
 		share: join(roots.root, 'share')
 	};
 }
