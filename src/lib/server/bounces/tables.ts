@@ -29,3 +29,29 @@ export const bounceAccounts = sqliteTable(
 		check('bounce_accounts_quota', sql`${table.quotaBytes} > 0`)
 	]
 );
+
+/** What lay in an account's mailbox when the job last looked: a page reads this row and never walks the directory. */
+export const bounceMailboxes = sqliteTable('bounce_mailboxes', {
+	accountId: text('account_id')
+		.primaryKey()
+		.references(() => bounceAccounts.id, { onDelete: 'cascade' }),
+	messages: integer('messages').notNull(),
+	bytes: integer('bytes').notNull(),
+	/** When the newest message arrived; null when there is none. */
+	newestAt: moment('newest_at'),
+	scannedAt: moment('scanned_at').notNull(),
+	/** Why the last look failed, for people; the numbers are then those of the look before. */
+	error: text('error')
+});
+
+/** Mailboxes of removed accounts, named by the account's id, whose mail is kept until then. */
+export const removedMailboxes = sqliteTable(
+	'removed_mailboxes',
+	{
+		id: text('id').primaryKey(),
+		address: text('address').notNull(),
+		removedAt: moment('removed_at').notNull(),
+		keptUntilAt: moment('kept_until_at').notNull()
+	},
+	(table) => [index('removed_mailboxes_kept').on(table.keptUntilAt)]
+);
