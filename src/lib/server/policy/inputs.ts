@@ -128,7 +128,26 @@ const revisionItem = z.object({
 	/** Of the last apply that tried it; null where no record is left. */
 	outcome: outcome.nullable(),
 	/** Its files are still there. */
-	canRestore: z.boolean()
+	canRestore: z.boolean(),
+	/** Why its files are kept, or what took them. */
+	retention: z.object({
+		state: z.enum(['kept', 'removed']),
+		because: z.enum([
+			'live',
+			'previous',
+			'newest',
+			'limits',
+			'count',
+			'age',
+			'bytes',
+			'operators-own',
+			'never-live',
+			'files-missing'
+		]),
+		/** When they went, or the latest moment that their age allows; null: no date. */
+		at: z.int().nullable(),
+		text: z.string()
+	})
 });
 export const revisionsPage = pageOf(revisionItem);
 export const revisionAnswer = z.object({

@@ -89,16 +89,38 @@ describe('retention', () => {
 		['too old', limits, 2 * 86_400_000, [6, 5, 4]],
 		['too large', { ...limits, bytes: 1 }, 0, [6, 5, 4]],
 		['nothing', limits, 0, [6, 5, 4, 3, 2, 1]]
-	] as const)('removes what is %s', async (_, given, laterMs, left) => {
+	] as const)('removes what is %s', async (what, given, laterMs, left) => {
 		subject = await openSubject();
 		for (let number = 1; number <= 6; number += 1) await applied();
-		const later = { ...subject.app, clock: () => Date.now() + laterMs };
+		const now = Date.now() + laterMs;
+		const later = { ...subject.app, clock: () => now };
 		await removeOldRevisions(later, rootsOf(subject), given);
 		const { items } = await listRevisions(subject.app, { limit: 50 });
-		expect(items.map(({ number }) => number)).toEqual(left);
+		expect(items.filter(({ canRestore }) => canRestore).map(({ number }) => number)).toEqual(left);
+		expect(items.map(({ number }) => number)).toEqual([6, 5, 4, 3, 2, 1]);
+		const wanted = { 'too many': 'count', 'too old': 'age', 'too large': 'bytes', nothing: undefined }[what];
+		for (const { retention } of items.filter(({ canRestore }) => !canRestore))
+			expect(retention).toMatchObject({ state: 'removed', because: wanted, at: later.clock() });
 		expect(readdirSync(rootsOf(subject).revisions).map((name) => Number(name.split('-')[0]))).toEqual(
 			[...left].reverse()
 		);
+	});
+
+	it('a removal that stops half-way has said why, and its directory goes with the leftovers', async () => {
+		subject = await openSubject();
+		for (let number = 1; number <= 5; number += 1) await applied();
+		const halfWay = new Error('the process ends here');
+		const faultPoint = (name: string) => (name === 'retention.between' ? Promise.reject(halfWay) : undefined);
+		const dying = { ...subject.app, host: { ...subject.app.host, faultPoint } };
+		const limits = { revisions: 4, ageMs: 1e12, bytes: 1e12, atLeast: 3 };
+		await expect(removeOldRevisions(dying, rootsOf(subject), limits)).rejects.toBe(halfWay);
+		const [oldest] = (await listRevisions(subject.app, { limit: 50 })).items.slice(-1);
+		expect(oldest).toMatchObject({ number: 1, canRestore: false, retention: { state: 'removed', because: 'count' } });
+		const nameOf = () => readdirSync(rootsOf(subject).revisions).find((name) => name.startsWith('1-'));
+		const path = join(rootsOf(subject).revisions, nameOf() ?? '');
+		utimesSync(path, 1, Date.now() / 1000 - 16 * 60);
+		await recoverApplies(subject.app);
+		expect(nameOf()).toBeUndefined();
 	});
 
 	it('keeps the live and the previous revision whatever its limits', async () => {
@@ -106,7 +128,13 @@ describe('retention', () => {
 		for (let number = 1; number <= 4; number += 1) await applied();
 		const later = { ...subject.app, clock: () => Date.now() + 1e12 };
 		await removeOldRevisions(later, rootsOf(subject), { revisions: 0, ageMs: 0, bytes: 0, atLeast: 0 });
-		expect((await listRevisions(subject.app, { limit: 50 })).items.map(({ number }) => number)).toEqual([4, 3]);
+		const { items } = await listRevisions(subject.app, { limit: 50 });
+		expect(items.map(({ number, retention }) => [number, retention.because])).toEqual([
+			[4, 'live'],
+			[3, 'previous'],
+			[2, 'count'],
+			[1, 'count']
+		]);
 		expect((await getStatus(subject.app)).drift).toEqual([]);
 	});
 });

@@ -53,7 +53,7 @@ export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status
 }
 
 /** Revision 0 is live again when the kept policy was put back. */
-async function liveNumber(app: App, live: Live): Promise<number | null> {
+export async function liveNumber(app: App, live: Live): Promise<number | null> {
 	if ('number' in live) return live.number;
 	if (live.kind === 'absent') return null;
 	const [kept] = await app.db.select().from(revisions).where(eq(revisions.number, 0)).limit(1);
