@@ -34,7 +34,11 @@ const allowed: Record<string, Row> = {
 	feedback_events: { kind: 'bounce' },
 	feedback_counts: { kind: 'bounce' },
 	log_reader: { id: 1, state: 'reading' },
-	log_segments: { state: 'open' }
+	log_segments: { state: 'open' },
+	suppressions: { reason: 'manual' },
+	suppression_files: { id: 1 },
+	suppression_rules: { id: 1 },
+	suppression_strikes: { kind: 'soft' }
 };
 
 /** One row that each check refuses, by the check's name. */
@@ -54,7 +58,11 @@ const refused: Record<string, Row[]> = {
 	senders_password: [{ password_verifier: null }, { password_salt: null }, { password_iterations: null }],
 	settings_one_row: [{ id: 2 }],
 	settings_http_api: [{ http_api: 'open' }],
-	settings_watch_seconds: [{ watch_seconds: -1 }, { watch_seconds: 601 }]
+	settings_watch_seconds: [{ watch_seconds: -1 }, { watch_seconds: 601 }],
+	suppressions_reason_known: [{ reason: 'gone' }, { reason: '' }],
+	suppression_files_one_row: [{ id: 2 }],
+	suppression_rules_one_row: [{ id: 2 }],
+	suppression_strikes_kind: [{ kind: 'other' }]
 };
 
 let count = 0;
