@@ -3,8 +3,10 @@ import { removeOldEntries } from './audit/service.ts';
 import { removeEndedAttempts } from './auth/limits.ts';
 import { removeExpiredSessions } from './auth/sessions.ts';
 import type { Job } from './core/schedule.ts';
+import { feedbackTaker, removeOldFeedback } from './feedback/service.ts';
 import { removeExpiredImports } from './imports/service.ts';
 import { removeOldTombstones } from './senders/service.ts';
+import { createLogTail } from './mail-log/service.ts';
 import { makeRequestedKeys } from './dkim/make-requested-keys.ts';
 import { endRetirements } from './dkim/service.ts';
 import { pollMetrics } from './policy/poll-metrics.ts';
@@ -21,6 +23,8 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'auth.remove-ended-attempts', everyMs: 10 * minute, run: () => removeEndedAttempts(app) },
 	{ name: 'imports.remove-expired', everyMs: 10 * minute, run: () => removeExpiredImports(app) },
 	{ name: 'senders.remove-old-tombstones', everyMs: 60 * minute, run: () => removeOldTombstones(app) },
+	{ name: 'mail-log.read', everyMs: 10_000, run: createLogTail(app, feedbackTaker(app)).turn },
+	{ name: 'feedback.remove-old', everyMs: minute, run: () => removeOldFeedback(app) },
 	{ name: 'audit.remove-old-entries', everyMs: 60 * minute, run: () => removeOldEntries(app) },
 	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },
 	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },

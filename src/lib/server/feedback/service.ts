@@ -1,0 +1,2 @@
+export { removeOldFeedback } from './retention.ts';
+export { feedbackTaker } from './store.ts';
