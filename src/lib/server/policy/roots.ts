@@ -1,8 +1,10 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import type { Access, Owner } from '../host/files.ts';
 import type { Host } from '../host/host.ts';
+import { policyAccess, policyDirectory } from '../host/policy-access.ts';
+
+export { policyAccess };
 
 /** Where the policy lives: fixed paths below one root, never a path from the outside. */
 export interface PolicyRoots {
@@ -27,7 +29,7 @@ export interface PolicyRoots {
 
 export function policyRoots(kumomtaRoot: string): PolicyRoots {
 	const etc = join(kumomtaRoot, 'etc');
-	const policy = join(etc, 'policy');
+	const policy = policyDirectory(kumomtaRoot);
 	return {
 		root: kumomtaRoot,
 		etc,
@@ -43,25 +45,6 @@ export function policyRoots(kumomtaRoot: string): PolicyRoots {
 		lockHolder: join(policy, '.apply.lock.holder.json'),
 		refreshDue: join(policy, '.refresh-due.json'),
 		packaged: join(kumomtaRoot, 'share/minimal-init.lua')
-	};
-}
-
-/** Owners and modes of policy.md 1; without root or without a user kumod (the sandbox) everything stays the process's own. */
-export interface PolicyAccess {
-	kumod: Owner | undefined;
-	directory: Access;
-	file: Access;
-	key: Access;
-}
-
-export function policyAccess(host: Host): PolicyAccess {
-	const kumod = host.uid() === 0 ? host.findUser('kumod') : undefined;
-	const shared = kumod && { uid: 0, gid: kumod.gid };
-	return {
-		kumod,
-		directory: { mode: 0o750, owner: shared },
-		file: { mode: 0o640, owner: shared },
-		key: { mode: 0o600, owner: kumod }
 	};
 }
 
