@@ -40,6 +40,7 @@ export const feedbackEvents = sqliteTable(
 		index('feedback_events_at').on(table.at, table.id),
 		index('feedback_events_domain').on(table.domainId, table.at, table.id),
 		index('feedback_events_sender').on(table.senderId, table.at, table.id),
+		index('feedback_events_recipient').on(table.recipient, table.at, table.id),
 		check('feedback_events_kind', sql`${table.kind} in ('bounce', 'expiry', 'report', 'complaint')`)
 	]
 );
