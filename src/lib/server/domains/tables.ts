@@ -24,6 +24,10 @@ export const domains = sqliteTable(
 		bounceHost: text('bounce_host').notNull().unique(),
 		acceptAnyReturnPath: flag('accept_any_return_path').notNull(),
 		complaintAddress: text('complaint_address'),
+		/** Whether a failure in delivery is reported to the bounce account that the message names as its return path. */
+		reportFailures: flag('report_failures').notNull().default(true),
+		/** Whether recipients on the suppression lists are refused for this domain's senders. */
+		suppression: flag('suppression').notNull().default(true),
 		dmarc: json<DmarcPolicy>('dmarc').notNull(),
 		createdAt: moment('created_at').notNull(),
 		version: version()
