@@ -20,7 +20,7 @@ const open = ['auth.login', 'auth.register', 'auth.status'];
 
 /** What the contract calls queries; everything else changes something. */
 const queries =
-	/^(?:auth\.(?:status|me|sessions\.list)|settings\.get|domains\.(?:dns|checkDns|impact)|sources\.detect|kumod\.status|policy\.(?:status|preview|changes|changeGroups|effects|fileChanges|revisions|revision|progress|simulate|routes\.check)|imports\.preview|.+\.(?:list|get))$/;
+	/^(?:auth\.(?:status|me|sessions\.list)|settings\.get|domains\.(?:dns|checkDns|impact)|sources\.detect|kumod\.status|policy\.(?:status|preview|changes|changeGroups|effects|fileChanges|fileSummary|drift|driftFile|foreign|revisions|revision|progress|simulate|routes\.check)|imports\.preview|.+\.(?:list|get))$/;
 
 /** Names from the contract that this build must have; fields may be added, names may not go. */
 const promised =

@@ -197,6 +197,7 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 			{ path: 'node.toml', ...cursor },
 			{ path: 'directory.sqlite', object: { scope: 'domain', key: 'example.com' }, ...cursor }
 		],
+		'policy.driftFile': [{ path: 'init.lua', ...cursor }],
 		'policy.apply': [{ expectedHash: hash, ...wishes }],
 		'policy.progress': [{ applyId: ids.apply }],
 		'policy.revert': [{ applyId: ids.apply }],

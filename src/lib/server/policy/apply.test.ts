@@ -223,7 +223,7 @@ describe('apply', () => {
 		const [name = ''] = readdirSync(roots.revisions);
 		writeFileSync(join(roots.revisions, name, 'shaping.toml'), '# mine\n');
 		const path = `revisions/${name}/shaping.toml`;
-		expect((await api.status()).drift).toEqual([{ path, what: 'changed' }]);
+		expect((await api.status()).drift).toEqual([{ path, what: 'changed', needsOverwrite: true }]);
 		await pauseSender(app, 0);
 		const expectedHash = await pendingHash(api);
 		const refusal = await refusalOf(api.apply({ expectedHash }));

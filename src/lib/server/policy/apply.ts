@@ -10,9 +10,10 @@ import { compilePolicy } from './compile.ts';
 import type { Compiled, CompileRequest } from './compile.ts';
 import { panelCredential } from './credential.ts';
 import { findDrift, findManifest } from './drift.ts';
+import { findKeyDrift } from './key-drift.ts';
 import { checkKumodVersion } from './kumod-version.ts';
 import { compileRequest } from './pending.ts';
-import { hasAllKeys, privateKeysOf } from './private-keys.ts';
+import { privateKeysOf } from './private-keys.ts';
 import { runPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import { guardRoutes } from './routes/guard.ts';
@@ -125,16 +126,17 @@ async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
 	const version = app.env.kumodBin === undefined ? undefined : await checkKumodVersion(app.host, app.env.kumodBin);
 	if (live.kind === 'foreign' && wishes.takeOver !== live.sha256) throw policyNotOurs(roots.init, live.sha256);
 	const drift = await findDrift(app.host, roots, live);
-	if (drift.length > 0 && wishes.overwriteDrift !== true) {
+	const edited = drift.filter(({ needsOverwrite }) => needsOverwrite);
+	if (edited.length > 0 && wishes.overwriteDrift !== true) {
 		throw new UserError(
 			'PRECONDITION_FAILED',
-			`Files of the live policy were changed by hand: ${drift
+			`Files of the live policy were changed by hand: ${edited
 				.slice(0, 10)
 				.map(({ path }) => path)
 				.join(
 					', '
 				)}. They are still live. Look at the difference, then apply again and confirm that they are overwritten.`,
-			{ reason: 'drift', problems: drift }
+			{ reason: 'drift', problems: edited }
 		);
 	}
 	if (compiled.problemCounts.blocking > 0) {
@@ -162,7 +164,8 @@ async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
 async function isLiveAlready({ app, live, roots }: ApplyRun, compiled: Compiled): Promise<boolean> {
 	if (live.kind !== 'ours') return false;
 	const directory = join(roots.revisions, live.revision);
-	return findManifest(directory)?.hash === compiled.hash && (await hasAllKeys(app.host, roots, directory));
+	if (findManifest(directory)?.hash !== compiled.hash) return false;
+	return (await findKeyDrift(app.host, roots, live)).length === 0;
 }
 
 function policyNotOurs(path: string, sha256: string): UserError {

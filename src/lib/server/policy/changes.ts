@@ -248,7 +248,8 @@ function inWords({ db }: DifferenceTable, { domain, scope, kind, source, key, no
 	};
 }
 
-function wording(table: ObjectTable, key: string, { was, now }: { was?: string; now?: string }): Wording {
+/** @param pair the JSON of both sides. */
+export function wording(table: ObjectTable, key: string, { was, now }: { was?: string; now?: string }): Wording {
 	const parse = <Value>(text: string | undefined) => (text === undefined ? undefined : (JSON.parse(text) as Value));
 	if (table === 'domain') return domainInWords(key, parse<DomainValue>(was), parse<DomainValue>(now));
 	if (table === 'sender') return senderInWords(key, parse<SenderValue>(was), parse<SenderValue>(now));

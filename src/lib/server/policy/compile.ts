@@ -6,6 +6,7 @@ import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import type { BuildRequest, BuiltRevision } from './build-revision.ts';
 import type { ChangePage, ChangeRequest, GroupPage } from './changes.ts';
+import type { RowDrift } from './directory-drift.ts';
 import type { LineDiff } from './line-diff.ts';
 import type { ObjectName, ObjectPair } from './object-text.ts';
 import { previewFiles } from './preview.ts';
@@ -135,6 +136,7 @@ interface Values {
 	groups: GroupPage;
 	diff: LineDiff;
 	object: ObjectPair;
+	rows: RowDrift | null;
 }
 
 /** The value of an answer of the expected kind, or the error that it tells. */
@@ -279,6 +281,11 @@ export async function diffTexts(app: App, was: string, now: string): Promise<Lin
 /** One object of two directories as canonical JSON, without verifiers. */
 export async function readObject(app: App, was: string | null, now: string, object: ObjectName): Promise<ObjectPair> {
 	return valueOf(await compilerOf(app).thread.run((ask) => ask({ kind: 'object', was, now, object })), 'object');
+}
+
+/** What an edited directory.sqlite has other than it should; null when it cannot be read. */
+export async function compareRows(app: App, was: string, now: string): Promise<RowDrift | null> {
+	return valueOf(await compilerOf(app).thread.run((ask) => ask({ kind: 'rows', was, now })), 'rows');
 }
 
 /** Ends the worker and removes what was in the making. The app may go on: the next call begins anew. */

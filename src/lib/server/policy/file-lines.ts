@@ -14,6 +14,12 @@ export interface LinePage {
 	nextCursor: string | null;
 }
 
+/** A side whose text somebody else wrote is masked as a whole: where a table of secrets begins may lie far above a change. */
+export interface ForeignSides {
+	was?: string | undefined;
+	now?: string | undefined;
+}
+
 /**
  * A page of a difference. What may be a secret is masked after the comparison, so that a changed secret still shows as a
  * changed line.
@@ -21,7 +27,7 @@ export interface LinePage {
  */
 export function cutLines(
 	{ lines, added, removed, isExact }: LineDiff,
-	{ cursor, hides }: { cursor?: string | undefined; hides: boolean }
+	{ cursor, foreign = {} }: { cursor?: string | undefined; foreign?: ForeignSides }
 ): LinePage {
 	const start = cursor === undefined ? 0 : Number(/^l(\d{1,7})$/.exec(cursor)?.[1] ?? NaN);
 	if (!(start <= lines.length))
@@ -29,7 +35,7 @@ export function cutLines(
 			reason: 'cursor-mismatch',
 			field: 'cursor'
 		});
-	const masked = hides ? maskDiff(lines) : { lines, count: 0 };
+	const masked = maskDiff(lines, foreign);
 	const shown = masked.lines.slice(start, start + pageLines).map((line) => ({
 		...line,
 		text: line.text.length > shownCharacters ? `${line.text.slice(0, shownCharacters)} …` : line.text
@@ -49,15 +55,22 @@ export function cutLines(
 }
 
 /** Each side is masked by itself, since a table of secrets begins and ends on its own side. */
-function maskDiff(lines: DiffLine[]): { lines: DiffLine[]; count: number } {
-	const was = sideOf(lines, 'added');
-	const now = sideOf(lines, 'removed');
-	const shown = lines.map((line, index) => ({ ...line, text: (now.get(index) ?? was.get(index)) || '' }));
-	return { lines: shown, count: shown.filter(({ text }, index) => text !== lines[index]?.text).length };
+function maskDiff(lines: DiffLine[], { was, now }: ForeignSides): { lines: DiffLine[]; count: number } {
+	const [before, after] = [sideOf(was), sideOf(now)];
+	const shown = lines.map((line) => {
+		const side = line.kind === 'added' ? after : line.kind === 'removed' ? before : (before ?? after);
+		const at = (side === before ? line.was : line.now) ?? 0;
+		// Where the other side is not foreign, a line that both have is ours.
+		const isOurs = line.kind === 'same' && (before === undefined || after === undefined);
+		if (side === undefined || isOurs || !side.changed.has(at)) return line;
+		return { ...line, text: side.lines[at - 1] ?? '' };
+	});
+	return { lines: shown, count: shown.filter((line, index) => line !== lines[index]).length };
 }
 
-function sideOf(lines: DiffLine[], left: 'added' | 'removed'): Map<number, string> {
-	const places = [...lines.entries()].filter(([, { kind }]) => kind !== left);
-	const { lines: masked } = maskLines(places.map(([, { text }]) => text));
-	return new Map(places.map(([index], at) => [index, masked[at] ?? '']));
+function sideOf(text: string | undefined): { lines: string[]; changed: Set<number> } | undefined {
+	if (text === undefined) return undefined;
+	const raw = text.split('\n');
+	const { lines } = maskLines(raw);
+	return { lines, changed: new Set(raw.flatMap((line, index) => (line === lines[index] ? [] : [index + 1]))) };
 }

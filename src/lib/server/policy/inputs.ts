@@ -28,7 +28,13 @@ export const endWatch = z.strictObject({
 export const wishAnswer = z.object({ applyId: z.string() });
 export const byNumber = z.strictObject({ number });
 export const listRevisions = z.strictObject(listInput(['number'])).default({ limit: 50 });
-const drift = z.object({ path: z.string(), what: z.enum(['changed', 'missing']) });
+export const drift = z.object({
+	path: z.string(),
+	/** `access`: the bytes are right, mode or owner are not. */
+	what: z.enum(['changed', 'missing', 'access']),
+	/** An apply refuses until it is told to overwrite. */
+	needsOverwrite: z.boolean()
+});
 const problem = z.object({
 	severity: z.enum(['error', 'warning']),
 	scope: z.enum(['node', 'source', 'pool', 'domain', 'sender', 'bounce-account']),

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Manifest } from './revision.ts';
 
 export interface PreviewFile {
@@ -31,17 +31,18 @@ async function contentOf(directory: string, { path, bytes }: Manifest['files'][n
 
 const comparedBytes = 1024 * 1024;
 
-/** The text of a file of a revision for a comparison, without the credential; undefined when it is too large or no text. */
-export async function textForReview(path: string): Promise<string | undefined> {
-	const raw = await readFile(path);
+/** The text of a file for a comparison, without the credential; undefined when it is too large or no text. */
+export function reviewText(raw: Uint8Array, name: string): string | undefined {
 	if (raw.length > comparedBytes) return undefined;
 	try {
 		const text = new TextDecoder('utf-8', { fatal: true }).decode(raw);
-		return path.endsWith('/node.toml') ? withoutCredential(text) : text;
+		return name === 'node.toml' ? withoutCredential(text) : text;
 	} catch {
 		return undefined;
 	}
 }
+
+export const textForReview = async (path: string) => reviewText(await readFile(path), basename(path));
 
 /** smol-toml writes the credential as a table of its own, one field a line. */
 function withoutCredential(toml: string): string {

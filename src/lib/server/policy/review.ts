@@ -76,7 +76,8 @@ export function fileChanges(
 		if (texts.was === undefined || texts.now === undefined)
 			return { ...base, note: 'Not shown: it is larger than 1 MB, or no text. Compare its size and SHA-256.' };
 		const diff = await diffTexts(app, texts.was ?? '', texts.now ?? '');
-		return { ...base, ...cutLines(diff, { cursor, hides: path === 'custom.lua' }) };
+		const foreign = path === 'custom.lua' ? { was: texts.was ?? '', now: texts.now ?? '' } : {};
+		return { ...base, ...cutLines(diff, { cursor, foreign }) };
 	});
 }
 

@@ -41,6 +41,15 @@ const credential = z.object({
 	http: z.object({ credential: z.object({ salt: z.string(), hash: z.string() }).optional() })
 });
 
+/** The verifier of the HTTP API's credential in a node.toml; null when it has none, or cannot be read. */
+export function revisionCredential(directory: string): PolicySettings['httpApiVerifier'] {
+	try {
+		return credential.parse(parse(readFileSync(join(directory, 'node.toml'), 'utf8'))).http.credential ?? null;
+	} catch {
+		return null;
+	}
+}
+
 /**
  * The input that a revision was made of, read back from its directory alone; what was kept out of it stays out. Rendering
  * it with the same program gives the same hash.

@@ -1,6 +1,8 @@
 import { nothing } from '../core/inputs.ts';
 import { reader, router, writer } from '../core/trpc.ts';
 import { applyPending, restoreRevision } from './apply.ts';
+import { driftFile, listDrift } from './drift-detail.ts';
+import * as driftInputs from './drift-inputs.ts';
 import { getRevision, listRevisions } from './history.ts';
 import * as inputs from './inputs.ts';
 import { routesRouter } from './routes/router.ts';
@@ -37,6 +39,14 @@ export const policyRouter = router({
 		.input(reviewInputs.fileChanges)
 		.output(reviewInputs.fileChangesAnswer)
 		.query(({ ctx, input }) => review.fileChanges(ctx.app, input)),
+	drift: reader
+		.input(nothing)
+		.output(driftInputs.driftAnswer)
+		.query(({ ctx }) => listDrift(ctx.app)),
+	driftFile: reader
+		.input(driftInputs.driftFile)
+		.output(driftInputs.driftFileAnswer)
+		.query(({ ctx, input }) => driftFile(ctx.app, input)),
 	apply: writer(inputs.applyPolicy)
 		.output(inputs.applyAnswer)
 		.mutation(({ ctx, input }) => applyPending(ctx.app, ctx.caller, input)),

@@ -10,6 +10,7 @@ import { pendingPolicy } from './compile.ts';
 import type { Compiled } from './compile.ts';
 import { findDrift, findManifest } from './drift.ts';
 import type * as inputs from './inputs.ts';
+import { knownKeyDrift } from './key-drift.ts';
 import { readLive } from './live.ts';
 import type { Live } from './live.ts';
 import { compileRequest } from './pending.ts';
@@ -44,7 +45,7 @@ export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status
 		liveHash: manifest?.hash ?? null,
 		liveAppliedAt: row?.appliedAt ?? null,
 		...(await pendingPart(app, live, manifest?.hash, waitMs)),
-		drift: await findDrift(app.host, roots, live),
+		drift: [...(await findDrift(app.host, roots, live)), ...(await knownKeyDrift(app, roots, live, waitMs))],
 		foreign: isForeign ? { sha256: live.sha256, mayReplace: live.kind === 'packaged' } : null,
 		runningApplyId: running?.id ?? null,
 		watching: await findWatching(app),

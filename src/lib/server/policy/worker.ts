@@ -3,6 +3,8 @@ import { openBuild } from './build-revision.ts';
 import type { BuildRequest, BuiltRevision, RevisionBuild } from './build-revision.ts';
 import { CursorError, groupChanges, listChanges } from './changes.ts';
 import type { ChangePage, ChangeRequest, GroupPage } from './changes.ts';
+import { directoryDrift } from './directory-drift.ts';
+import type { RowDrift } from './directory-drift.ts';
 import { diffLines } from './line-diff.ts';
 import type { LineDiff } from './line-diff.ts';
 import { objectTexts } from './object-text.ts';
@@ -21,7 +23,7 @@ export type WorkerCall =
 	/** Of a revision's directory. */
 	| { kind: 'rebuild'; directory: string; from: string; request: BuildRequest }
 	| { kind: 'changes' | 'groups'; was: string | null; now: string; page: ChangeRequest }
-	| { kind: 'diff'; was: string; now: string }
+	| { kind: 'diff' | 'rows'; was: string; now: string }
 	| { kind: 'object'; was: string | null; now: string; object: ObjectName };
 
 export type WorkerAnswer =
@@ -33,6 +35,7 @@ export type WorkerAnswer =
 	| { kind: 'groups'; value: GroupPage }
 	| { kind: 'diff'; value: LineDiff }
 	| { kind: 'object'; value: ObjectPair }
+	| { kind: 'rows'; value: RowDrift | null }
 	| { kind: 'bad-cursor' }
 	| { kind: 'failed'; message: string };
 
@@ -107,6 +110,17 @@ function answer(call: WorkerCall): WorkerAnswer {
 			return { kind: 'diff', value: diffLines(call.was, call.now) };
 		case 'object':
 			return { kind: 'object', value: objectTexts(call.was, call.now, call.object) };
+		case 'rows':
+			return { kind: 'rows', value: rowsOf(call.was, call.now) };
+	}
+}
+
+/** What somebody else wrote may be no database at all. */
+function rowsOf(was: string, now: string): RowDrift | null {
+	try {
+		return directoryDrift(was, now);
+	} catch {
+		return null;
 	}
 }
 
