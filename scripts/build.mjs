@@ -11,6 +11,7 @@ const assets = [
 	...readdirSync(join(policy, 'lua'))
 		.filter((name) => name.endsWith('.lua'))
 		.map((name) => join(policy, 'lua', name)),
+	join(policy, 'simulate/kumod-driver.lua'),
 	join(root, 'src/lib/server/auth/common-passwords.txt')
 ];
 

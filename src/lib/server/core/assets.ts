@@ -12,6 +12,7 @@ const inSource = {
 	'double-values.lua': '../policy/lua/double-values.lua',
 	'double-schemas.lua': '../policy/lua/double-schemas.lua',
 	'double-kumo.lua': '../policy/lua/double-kumo.lua',
+	'kumod-driver.lua': '../policy/simulate/kumod-driver.lua',
 	'common-passwords.txt': '../auth/common-passwords.txt'
 } as const;
 
@@ -25,6 +26,7 @@ const inBuild: Record<keyof typeof inSource, string> = {
 	'double-values.lua': 'assets/double-values.lua',
 	'double-schemas.lua': 'assets/double-schemas.lua',
 	'double-kumo.lua': 'assets/double-kumo.lua',
+	'kumod-driver.lua': 'assets/kumod-driver.lua',
 	'common-passwords.txt': 'assets/common-passwords.txt'
 };
 

@@ -6,6 +6,8 @@ export interface RunOptions {
 	timeoutMs: number;
 	/** Kept of each stream; the rest is read and dropped. */
 	maxBytes: number;
+	/** Beside PATH and the locale. */
+	env?: Record<string, string>;
 }
 
 export interface RunResult {
@@ -22,12 +24,12 @@ export interface RunResult {
  * group is killed. Its environment holds PATH and a fixed locale only, so that no secret of ours reaches it.
  * @throws the errno error of spawn when the program cannot be started at all.
  */
-export function run(file: string, args: string[], { timeoutMs, maxBytes }: RunOptions): Promise<RunResult> {
+export function run(file: string, args: string[], { timeoutMs, maxBytes, env }: RunOptions): Promise<RunResult> {
 	return new Promise((resolve, reject) => {
 		const child = spawn(file, args, {
 			detached: true,
 			stdio: ['ignore', 'pipe', 'pipe'],
-			env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' }
+			env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', ...env }
 		});
 		const stdout = collect(child.stdout, maxBytes);
 		const stderr = collect(child.stderr, maxBytes);

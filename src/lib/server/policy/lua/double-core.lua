@@ -12,7 +12,7 @@ for name in ([[init get_listener_domain smtp_server_connection_accepted smtp_ser
 	smtp_server_message_deferred_inject smtp_server_rewrite_response smtp_server_get_dynamic_parameters
 	http_server_validate_auth_basic http_server_validate_auth_bearer http_message_generated xfer_message_received
 	get_egress_pool get_egress_source get_egress_path_config rebind_message spool_message_enumerated
-	smtp_client_rewrite_delivery_status shutdown_logging]]):gmatch '%S+' do
+	smtp_client_rewrite_delivery_status shutdown_logging main]]):gmatch '%S+' do
 	SINGLE[name] = true
 end
 for name in ([[pre_init validate_config get_queue_config should_enqueue_log_record throttle_insert_ready_queue
@@ -226,6 +226,22 @@ local function exported(value)
 		return known.fields.params or {}
 	end
 	return value
+end
+
+--- What JSON can hold of a value; a table that came from a cache is read out.
+function DOUBLE.plain(value)
+	value = exported(value)
+	local kind = type(value)
+	if kind == 'function' or kind == 'thread' then
+		error('cannot serialize <' .. kind .. '>', 0)
+	elseif kind ~= 'table' then
+		return value
+	end
+	local copy = {}
+	for key, member in pairs(value) do
+		copy[key] = DOUBLE.plain(member)
+	end
+	return copy
 end
 
 --- One event, as KumoMTA calls it. @return ok, value | reject | error

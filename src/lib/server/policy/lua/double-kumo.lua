@@ -37,8 +37,14 @@ local members = {
 		toml_load = DOUBLE.waits(function(file)
 			return HOST.toml_load(file)
 		end),
+		json_load = DOUBLE.waits(function(file)
+			return HOST.json_load(file)
+		end),
 		json_parse = function(text)
 			return HOST.json_parse(DOUBLE.hex(text))
+		end,
+		json_encode = function(value)
+			return HOST.json_encode(DOUBLE.plain(value))
 		end
 	}),
 	digest = DOUBLE.module('kumo.digest', { hmac_sha256 = services.hmac_sha256 }),
@@ -79,7 +85,8 @@ local members = {
 		local index = DOUBLE.new_message {
 			sender = DOUBLE.hex(sender),
 			recipients = { DOUBLE.hex(recipient) },
-			headers = HOST.parse_headers(DOUBLE.hex(body))
+			headers = HOST.parse_headers(DOUBLE.hex(body)),
+			body = DOUBLE.hex(body:match '\r?\n\r?\n(.*)$' or '')
 		}
 		return DOUBLE.messages[index].userdata
 	end
@@ -138,7 +145,8 @@ io = {
 			return nil, file .. ': No such file or directory', 2
 		end
 		return { close = function() end }
-	end
+	end,
+	stdout = { flush = function() end }
 }
 os = { time = HOST.now }
 

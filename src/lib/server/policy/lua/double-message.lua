@@ -88,6 +88,28 @@ local function header_address(message, name)
 	return DOUBLE.userdata('HeaderAddressList', { user = field 'user', domain = field 'domain', email = field 'email' })
 end
 
+--- What signing puts before the message, the last signature first; without the parts that only a key can make.
+local function signature_headers(message)
+	local values = {}
+	for _, signature in ipairs(message.signatures) do
+		local text = 'v=1; d=%s; s=%s; h=%s'
+		local value = text:format(signature.domain, signature.selector, table.concat(signature.headers, ':'))
+		table.insert(values, 1, value)
+	end
+	return values
+end
+
+--- `campaign:tenant@domain!routing domain`, or what the meta `queue` says.
+local function queue_name(message)
+	local meta = message.meta
+	if meta.queue then
+		return meta.queue
+	end
+	local domain = (message.recipients[1] or ''):match '@([^@]*)$' or ''
+	local owner = (meta.campaign and meta.campaign .. ':' or '') .. (meta.tenant or '')
+	return (owner ~= '' and owner .. '@' or '') .. domain:lower() .. (meta.routing_domain and '!' .. meta.routing_domain or '')
+end
+
 local function unsigned(message)
 	if #message.signatures > 0 then
 		error('a header was edited after DKIM signing: the signature is broken', 3)
@@ -122,8 +144,27 @@ local function methods_of(message)
 		local list = methods.recipient_list()
 		return #list == 1 and list[1] or #list > 1 and list or nil
 	end
+	function methods.set_recipient(_, recipients)
+		message.recipients = type(recipients) == 'table' and recipients or { recipients }
+	end
+	function methods.get_data()
+		local lines = {}
+		for _, value in ipairs(signature_headers(message)) do
+			table.insert(lines, 'DKIM-Signature: ' .. value)
+		end
+		for _, header in ipairs(message.headers) do
+			table.insert(lines, header.name .. ': ' .. header.value)
+		end
+		return table.concat(lines, '\r\n') .. '\r\n\r\n' .. message.body
+	end
+	function methods.queue_name()
+		return queue_name(message)
+	end
 	function methods.get_all_named_header_values(_, name)
 		local values = headers_of(message, name)
+		if name:lower() == 'dkim-signature' then
+			table.move(signature_headers(message), 1, #message.signatures, #values + 1, values)
+		end
 		for index, value in ipairs(values) do
 			values[index] = unstructured(value)
 		end
@@ -162,13 +203,13 @@ local function methods_of(message)
 	end
 	function methods.dkim_sign(_, signer)
 		local params = DOUBLE.inside(signer, 'Signer').params
-		if not HOST.is_readable(params.key) then
+		if type(params.key) == 'string' and not HOST.is_readable(params.key) then
 			error('failed to read DKIM key ' .. params.key, 0)
 		end
 		table.insert(message.signatures, {
 			domain = params.domain,
 			selector = params.selector,
-			key = params.key,
+			key = type(params.key) == 'string' and params.key or '',
 			headers = params.headers,
 			over_sign = params.over_sign == true
 		})
@@ -188,6 +229,7 @@ function DOUBLE.new_message(given)
 		sender = DOUBLE.unhex(given.sender),
 		recipients = {},
 		headers = {},
+		body = given.body and DOUBLE.unhex(given.body) or '',
 		meta = meta_of(given.meta or {}),
 		signatures = {},
 		delays = 0
@@ -216,6 +258,7 @@ function DOUBLE.split(index, recipient)
 		sender = DOUBLE.hex(base.sender),
 		recipients = { recipient },
 		headers = headers,
+		body = DOUBLE.hex(base.body),
 		meta = base.meta
 	}
 	DOUBLE.messages[copy].signatures = base.signatures

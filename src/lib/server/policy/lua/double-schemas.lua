@@ -34,9 +34,12 @@ local function recorder(name, schema, check)
 end
 
 local signer = maker('Signer', {
-	domain = 'string!', selector = 'string!', headers = 'table!', key = 'string!', expiration = 'integer',
+	domain = 'string!', selector = 'string!', headers = 'table!', key = 'string! table', expiration = 'integer',
 	header_canonicalization = 'string', body_canonicalization = 'string', over_sign = 'boolean', ttl = DURATION
 }, function(params)
+	if type(params.key) == 'table' then
+		closed('KeySource', params.key, { key_data = 'string!' })
+	end
 	for _, header in ipairs(params.headers) do
 		if header == 'From' then
 			return

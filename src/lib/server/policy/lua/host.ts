@@ -129,6 +129,8 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 			createHmac('sha256', Buffer.from(key, 'hex')).update(Buffer.from(message, 'hex')).digest('hex'),
 		sqlite: select,
 		toml_load: (path: string) => withoutNulls(parse(readFileSync(path, 'utf8'))),
+		json_load: (path: string) => withoutNulls(JSON.parse(readFileSync(path, 'utf8'))),
+		json_encode: (value: unknown) => JSON.stringify(value),
 		json_parse: (hex: string) => withoutNulls(JSON.parse(fromHex(hex))),
 		read_file: (path: string) => (mayRead(path) ? readFileSync(path).toString('hex') : undefined),
 		is_readable: isThere,

@@ -108,5 +108,5 @@ export const notRelayed = (peer?: string): Reply => ({
 
 export function queued(policy: Policy, message: number, recipient: string): Queued {
 	const view = policy.viewMessage(message);
-	return { ...view, recipient, queue: queueNameOf(view.meta, recipient) };
+	return { ...view, recipient, queue: view.queue ?? queueNameOf(view.meta, recipient) };
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { LuaFactory } from 'wasmoon';
 import { assetPath } from '../../core/assets.ts';
 import { Clock, createHost, toHex } from './host.ts';
@@ -30,6 +29,8 @@ export interface MessageView {
 	headers: Header[];
 	/** How often the sender's overall rate delayed it. */
 	delays: number;
+	/** KumoMTA's own name of its queue; absent in the double, which leaves naming to its reader. */
+	queue?: string;
 }
 
 export interface NewMessage {
@@ -108,10 +109,23 @@ const given = ({ sender, recipients, headers, meta, id }: NewMessage) => ({
 export async function openPolicy(
 	directory: string,
 	world: World = {},
-	{ maxMemoryMb }: { maxMemoryMb?: number } = {}
+	limits: { maxMemoryMb?: number } = {}
 ): Promise<Policy> {
 	if (!/^[A-Za-z0-9._/-]+$/.test(directory))
 		throw new PolicyLoadError('A revision directory has a name that may not stand in Lua.');
+	return openChunk(
+		`KUMOMTA_UI_REVISION_DIRECTORY = '${directory}' dofile(KUMOMTA_UI_REVISION_DIRECTORY .. '/program.lua')`,
+		world,
+		limits
+	);
+}
+
+/** Loads any policy, as kumod loads the file that `--policy` names. @throws PolicyLoadError */
+export async function openChunk(
+	chunk: string,
+	world: World = {},
+	{ maxMemoryMb }: { maxMemoryMb?: number } = {}
+): Promise<Policy> {
 	factory ??= new LuaFactory();
 	const limits = { functionTimeout: callTimeout, traceAllocations: maxMemoryMb !== undefined };
 	const engine = await factory.createEngine({ enableProxy: false, ...limits });
@@ -125,14 +139,12 @@ export async function openPolicy(
 	engine.global.set('HOST', host.functions);
 	for (const source of doubleSources()) engine.doStringSync(source);
 	try {
-		engine.doStringSync(
-			`KUMOMTA_UI_REVISION_DIRECTORY = '${directory}' dofile(KUMOMTA_UI_REVISION_DIRECTORY .. '/program.lua')`
-		);
+		engine.doStringSync(chunk);
 	} catch (error) {
 		close();
-		throw new PolicyLoadError(error instanceof Error ? error.message : `${basename(directory)} can not be loaded.`);
+		throw new PolicyLoadError(error instanceof Error ? error.message : 'The policy can not be loaded.');
 	}
-	const evaluate = (chunk: string): unknown => engine.doStringSync(chunk);
+	const evaluate = (text: string): unknown => engine.doStringSync(text);
 	return { ...callsOf(evaluate('return DOUBLE.bridge()') as Bridge), clock, close, evaluate };
 }
 

@@ -115,8 +115,8 @@ export const simulateAnswer = z.object({
 	/** Null: what an apply would make now. */
 	revision: z.int().nullable(),
 	hash: z.string(),
-	/** `double`: the revision's own program in the panel's Lua, not in KumoMTA. */
-	engine: z.enum(['double']),
+	/** Where the revision's own program ran. `double`: in the panel's Lua, against a double of KumoMTA's interfaces. */
+	engine: z.enum(['double', 'kumod']),
 	verdict: z.enum(['accepted', 'partly', 'refused']),
 	trail: z.array(step),
 	recipients: z.array(

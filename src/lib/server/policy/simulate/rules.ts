@@ -27,6 +27,7 @@ const rules: [begins: string, rule: string][] = [
 	['5.1.1 this address takes only', 'reports-only'],
 	['5.7.8 AUTH invalid', 'login-wrong'],
 	['Authentication Failed', 'login-wrong'],
+	['Syntax error', 'syntax'],
 	['denied', 'not-trusted']
 ];
 

@@ -7,9 +7,11 @@ import { readManifest } from '../revision.ts';
 import { directoryOf, waitForPending } from '../service.ts';
 import { differingFiles } from '../stage.ts';
 import type * as inputs from './inputs.ts';
-import { preparePaths } from './path-limits.ts';
+import { playInKumod } from './in-kumod.ts';
+import { prepareRun } from './kumod-run.ts';
 import { openSimulator } from './simulator.ts';
 import type { Simulator } from './simulator.ts';
+import type { Asked } from './steps.ts';
 
 /** A revision that stays open while somebody tries one message after another. */
 interface Kept {
@@ -36,12 +38,23 @@ export async function simulate(
 	app: App,
 	{ revision, ...message }: z.infer<typeof inputs.simulate>
 ): Promise<inputs.SimulateAnswer> {
-	const { hash, simulation, askKumod } = await inTurn(app, async () => {
-		const opened = await (revision === undefined ? openPending(app) : openPast(app, revision));
-		const played = withChanged(await opened.simulator.run(message), opened.changed);
-		return { hash: opened.hash, simulation: played, askKumod: await preparePaths(app, opened.directory, played) };
+	const { kumodBin } = app.env;
+	const opened = () => (revision === undefined ? openPending(app) : openPast(app, revision));
+	const first = await inTurn(app, async () => {
+		const { hash, changed, directory, simulator } = await opened();
+		if (kumodBin === undefined) return { hash, changed, simulation: await simulator.run(message) };
+		const played = await simulator.play(message, []);
+		return { hash, changed, played, run: await prepareRun(app.host, kumodBin, directory) };
 	});
-	return { revision: revision ?? null, hash, ...(askKumod === undefined ? simulation : await askKumod()) };
+	const { hash, changed } = first;
+	const replay = (known: Asked[]) =>
+		inTurn(app, async () => {
+			const again = await opened();
+			return again.hash === hash ? again.simulator.play(message, known) : undefined;
+		});
+	const simulation =
+		first.run === undefined ? first.simulation : await playInKumod(app, first.run, first.played, replay);
+	return { revision: revision ?? null, hash, ...withChanged(simulation, changed) };
 }
 
 function withChanged(simulation: inputs.Simulation, changed: string[]): inputs.Simulation {

@@ -2,12 +2,15 @@ import { Worker } from 'node:worker_threads';
 import { assetPath } from '../../core/assets.ts';
 import { UserError } from '../../core/errors.ts';
 import type { SimulatedMessage, Simulation } from './inputs.ts';
-import type { SimulateReply } from './worker.ts';
+import type { Asked } from './steps.ts';
+import type { Played, SimulateReply, SimulateRequest } from './worker.ts';
 
 /** One revision, open for messages one after the other. */
 export interface Simulator {
 	/** @throws UserError cannot-simulate, no-such-listener, simulation-timeout */
 	run: (message: SimulatedMessage) => Promise<Simulation>;
+	/** The same, with what KumoMTA is to be asked about it, and what it answered so far. */
+	play: (message: SimulatedMessage, known: Asked[]) => Promise<Played>;
 	close: () => Promise<void>;
 }
 
@@ -32,24 +35,26 @@ export function openSimulator(directory: string, { timeoutMs }: SimulatorLimits 
 		worker = undefined;
 		await ending?.terminate();
 	}
-	async function play(message: SimulatedMessage): Promise<Simulation> {
+	async function play(request: SimulateRequest): Promise<Played> {
 		worker ??= new Worker(assetPath('simulate-worker'), {
 			workerData: { directory },
 			resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 }
 		});
-		const reply = await ask(worker, message, timeoutMs).catch(async (error: unknown) => {
+		const reply = await ask(worker, request, timeoutMs).catch(async (error: unknown) => {
 			await end();
 			throw error;
 		});
-		if (reply.kind === 'done') return reply.simulation;
+		if (reply.kind === 'done') return reply.played;
 		throw reply.kind === 'no-listener' ? noListener() : broken(withoutPath(reply.message));
 	}
+	function inTurn(request: SimulateRequest): Promise<Played> {
+		const running = last.then(() => play(request));
+		last = running.catch(() => {});
+		return running;
+	}
 	return {
-		run(message) {
-			const running = last.then(() => play(message));
-			last = running.catch(() => {});
-			return running;
-		},
+		run: async (message) => (await inTurn({ message })).simulation,
+		play: (message, known) => inTurn({ message, known }),
 		async close() {
 			await last;
 			await end();
@@ -57,7 +62,7 @@ export function openSimulator(directory: string, { timeoutMs }: SimulatorLimits 
 	};
 }
 
-function ask(worker: Worker, message: SimulatedMessage, timeoutMs: number): Promise<SimulateReply> {
+function ask(worker: Worker, request: SimulateRequest, timeoutMs: number): Promise<SimulateReply> {
 	return new Promise((resolve, reject) => {
 		const timer = setTimeout(() => finish(() => reject(tooLong())), timeoutMs);
 		const onMessage = (reply: SimulateReply) => finish(() => resolve(reply));
@@ -71,7 +76,7 @@ function ask(worker: Worker, message: SimulatedMessage, timeoutMs: number): Prom
 		}
 		worker.on('message', onMessage).on('error', onError).on('exit', onExit);
 		worker.ref();
-		worker.postMessage(message);
+		worker.postMessage(request);
 	});
 }
 

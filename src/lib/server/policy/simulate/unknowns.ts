@@ -29,3 +29,33 @@ export function unknownsOf(
 	];
 	return codes.map((code) => ({ code, text: sentences[code] }));
 }
+
+type Unknown = Simulation['unknowns'][number];
+const changed = (unknowns: Unknown[], texts: Record<string, string | undefined>): Unknown[] =>
+	unknowns.flatMap(({ code, text }) => {
+		const other = code in texts ? texts[code] : text;
+		return other === undefined ? [] : [{ code, text: other }];
+	});
+
+/** @param standIns keys, as `selector of domain`, that KumoMTA did not have */
+export function asRunInKumod(simulation: Simulation, standIns: readonly string[]): Simulation {
+	const texts = {
+		engine:
+			'The revision’s own program ran in KumoMTA, by KumoMTA’s own functions. The conversation around it is the panel’s: the order of events, who may relay, and the words of replies that are KumoMTA’s own.',
+		'key-file':
+			standIns.length === 0
+				? undefined
+				: `KumoMTA has no key file yet for ${standIns.join(', ')}: another key signed in its place. An apply writes it.`,
+		body: 'The body is made up here: a report gets the smallest one of its kind, all else none.'
+	};
+	return { ...simulation, engine: 'kumod', unknowns: changed(simulation.unknowns, texts) };
+}
+
+/** @param reason completes "KumoMTA was asked, but …" */
+export function notRunInKumod(simulation: Simulation, reason: string): Simulation {
+	const texts = {
+		engine: `KumoMTA was asked, but ${reason}. So the revision’s own program ran in the panel’s Lua, against a double of KumoMTA’s interfaces.`,
+		'path-limits': `Connection and message limits on the way out: KumoMTA was asked, but ${reason}.`
+	};
+	return { ...simulation, unknowns: changed(simulation.unknowns, texts) };
+}

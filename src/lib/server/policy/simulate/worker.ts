@@ -2,10 +2,28 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { PolicyLoadError } from '../lua/vm.ts';
 import { converse, NoListener } from './conversation.ts';
 import type { SimulatedMessage, Simulation } from './inputs.ts';
+import type { Opened } from './message.ts';
 import { openRevision } from './open-revision.ts';
+import { withPathLimits } from './path-limits.ts';
+import { shadow } from './shadow.ts';
+import type { Asked, Step } from './steps.ts';
+
+export interface SimulateRequest {
+	message: SimulatedMessage;
+	/** What KumoMTA answered so far; absent where it is not asked at all. */
+	known?: Asked[];
+}
+
+export interface Played {
+	simulation: Simulation;
+	/** What KumoMTA is to be asked; nothing where it is not. */
+	steps: Step[];
+	/** Every answer that decides is KumoMTA's. */
+	isWhole: boolean;
+}
 
 export type SimulateReply =
-	| { kind: 'done'; simulation: Simulation }
+	| { kind: 'done'; played: Played }
 	| { kind: 'no-listener' }
 	/** The program, or custom.lua in it, does not start or breaks off. */
 	| { kind: 'broken'; message: string };
@@ -17,7 +35,14 @@ const { directory } = workerData as { directory: string };
 let opened: ReturnType<typeof openRevision> | undefined;
 let played = 0;
 
-async function play(message: SimulatedMessage): Promise<SimulateReply> {
+function playOne(revision: Opened, { message, known }: SimulateRequest): Played {
+	if (known === undefined) return { simulation: converse(revision, message), steps: [], isWhole: false };
+	const shadowed = shadow(revision.policy, known);
+	const simulation = withPathLimits(converse({ ...revision, policy: shadowed.policy }, message), shadowed.path);
+	return { simulation, steps: shadowed.steps(), isWhole: shadowed.isWhole() };
+}
+
+async function play(request: SimulateRequest): Promise<SimulateReply> {
 	try {
 		if (played === messagesPerLua) {
 			(await opened)?.close();
@@ -26,7 +51,7 @@ async function play(message: SimulatedMessage): Promise<SimulateReply> {
 		}
 		opened ??= openRevision(directory);
 		played += 1;
-		return { kind: 'done', simulation: converse(await opened, message) };
+		return { kind: 'done', played: playOne(await opened, request) };
 	} catch (error) {
 		if (error instanceof NoListener) return { kind: 'no-listener' };
 		opened = undefined;
@@ -37,6 +62,6 @@ async function play(message: SimulatedMessage): Promise<SimulateReply> {
 }
 
 let last = Promise.resolve();
-parentPort?.on('message', (message: SimulatedMessage) => {
-	last = last.then(async () => parentPort?.postMessage(await play(message)));
+parentPort?.on('message', (request: SimulateRequest) => {
+	last = last.then(async () => parentPort?.postMessage(await play(request)));
 });
