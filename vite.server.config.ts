@@ -12,7 +12,8 @@ export default defineConfig({
 				server: 'server.ts',
 				cli: 'src/cli/main.ts',
 				'policy-worker': 'src/lib/server/policy/worker.ts',
-				'simulate-worker': 'src/lib/server/policy/simulate/worker.ts'
+				'simulate-worker': 'src/lib/server/policy/simulate/worker.ts',
+				'suppression-worker': 'src/lib/server/suppression/worker.ts'
 			},
 			checks: { bundlerTimings: false },
 			output: { entryFileNames: '[name].js', chunkFileNames: 'entry/[name]-[hash].js' }

@@ -138,7 +138,7 @@ export async function searchIndexed(
 }
 
 /** Names are stored as A-labels: whole labels in Unicode are looked for as such (`bücher` as `xn--bcher-kva`). */
-function asStored(text: string): string {
+export function asStored(text: string): string {
 	if (/^[\x20-\x7e]*$/.test(text)) return text;
 	const at = text.lastIndexOf('@') + 1;
 	return text.slice(0, at) + (domainToASCII(text.slice(at)) || text.slice(at));
