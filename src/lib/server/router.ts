@@ -12,6 +12,7 @@ import { policyRouter } from './policy/router.ts';
 import { importsRouter } from './imports/router.ts';
 import { poolsRouter } from './pools/router.ts';
 import { sendersRouter } from './senders/router.ts';
+import { suppressionRouter } from './suppression/router.ts';
 import { settingsRouter } from './settings/router.ts';
 import { sourcesRouter } from './sources/router.ts';
 
@@ -25,6 +26,7 @@ export const appRouter = router({
 	senders: sendersRouter,
 	imports: importsRouter,
 	bounces: bouncesRouter,
+	suppression: suppressionRouter,
 	kumod: kumodRouter,
 	policy: policyRouter,
 	audit: auditRouter

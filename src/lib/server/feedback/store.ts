@@ -4,6 +4,7 @@ import type { DbOrTransaction } from '../core/database.ts';
 import { domains } from '../domains/tables.ts';
 import type { TakenRecord, Taker } from '../mail-log/service.ts';
 import { senders } from '../senders/tables.ts';
+import { strike } from '../suppression/service.ts';
 import { eventsOf, feedbackTypes } from './event.ts';
 import type { Event } from './event.ts';
 import { feedbackCounts, feedbackEvents } from './tables.ts';
@@ -29,6 +30,7 @@ async function storeEvents(tx: DbOrTransaction, events: Event[]): Promise<void> 
 	const ownerOf = await findOwners(tx, events);
 	const rows = events.map(({ meta, ...event }) => ({ ...event, ...ownerOf({ meta, ...event }) }));
 	await tx.insert(feedbackEvents).values(rows);
+	await strike(tx, rows);
 	await tx
 		.insert(feedbackCounts)
 		.values(countsOf(rows))

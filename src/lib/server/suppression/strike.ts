@@ -13,9 +13,9 @@ export interface StrikeEvent {
 	kind: 'bounce' | 'expiry' | 'report' | 'complaint';
 	class: string;
 	recipient: string;
-	domainId: string | null;
-	code: number | null;
-	status: string | null;
+	domainId?: string | null | undefined;
+	code?: number | null | undefined;
+	status?: string | null | undefined;
 	diagnostic: string;
 }
 
@@ -32,8 +32,9 @@ const dayMs = 86_400_000;
  * Lets events suppress their recipients, as the rules say, within the transaction that stores them: an event that is
  * read again there was rolled back here too.
  */
-export async function strike(tx: DbOrTransaction, events: StrikeEvent[], now: number): Promise<void> {
+export async function strike(tx: DbOrTransaction, events: StrikeEvent[]): Promise<void> {
 	if (events.length === 0) return;
+	const now = Math.max(...events.map(({ at }) => at));
 	const rules = await readRules(tx);
 	const hits = events.flatMap((event) => strikeOf(event, rules) ?? []);
 	const entries = new Map<string, NewEntry>();
@@ -61,7 +62,7 @@ function strikeOf(event: StrikeEvent, rules: Rules): Strike | undefined {
 	const address = emailAddress.safeParse(event.recipient);
 	if (rule === undefined || !address.success) return undefined;
 	const scope = rules[rule].scope === 'global' ? '' : event.domainId;
-	return scope === null ? undefined : { event, address: address.data, scope, rule };
+	return scope === null || scope === undefined ? undefined : { event, address: address.data, scope, rule };
 }
 
 /** A message that was given up after days of trying says nothing for good, whatever the last try's class. */
