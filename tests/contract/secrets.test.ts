@@ -179,6 +179,7 @@ async function items(): Promise<void> {
 	expect((await call('bounces.create', twice)).error.reason).toBe('address-taken');
 	await must('bounces.setPassword', { id: bounce.id, password: secret('bounce set') });
 	await must('bounces.setPassword', { id: bounce.id });
+	await must('bounces.checkLogin', { id: bounce.id, password: secret('bounce tried') });
 	Object.assign(ids, { sender: chosen.id, bounce: bounce.id });
 	await must('senders.list');
 	await must('senders.get', { id: chosen.id });
@@ -281,6 +282,7 @@ async function refusals(): Promise<void> {
 	await spoilt('senders.setPassword', { id: ids.sender, version: 0 }, 'password');
 	await spoilt('bounces.create', { domainId: ids.domain, localPart: 'spoilt' }, 'password');
 	await spoilt('bounces.setPassword', { id: ids.bounce, version: 0 }, 'password');
+	await spoilt('bounces.checkLogin', { id: ids.bounce, version: 0 }, 'password');
 	await spoilt('dkim.import', { domainId: ids.domain, selector: 'spoilt' }, 'pem');
 	await spoilt('imports.append', { id: ids.import, part: 1 }, 'text');
 	for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false)

@@ -2,6 +2,7 @@ import type { App } from './app.ts';
 import { removeOldEntries } from './audit/service.ts';
 import { removeEndedAttempts } from './auth/limits.ts';
 import { removeExpiredSessions } from './auth/sessions.ts';
+import { keepHouse } from './bounces/housekeeping.ts';
 import type { Job } from './core/schedule.ts';
 import { feedbackTaker, removeOldFeedback } from './feedback/service.ts';
 import { removeExpiredImports } from './imports/service.ts';
@@ -28,6 +29,7 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'audit.remove-old-entries', everyMs: 60 * minute, run: () => removeOldEntries(app) },
 	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },
 	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },
+	{ name: 'bounces.housekeeping', everyMs: minute, atStart: true, run: () => keepHouse(app) },
 	{ name: 'policy.recover', everyMs: minute, atStart: true, run: () => recoverApplies(app) },
 	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
 	{ name: 'policy.poll-metrics', everyMs: 10_000, atStart: true, run: () => pollMetrics(app) },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { maxPasswordBytes } from '../core/bcrypt.ts';
-import { itemId, localPart as anyLocalPart, paragraph, seenVersion } from '../core/inputs.ts';
+import { itemId, localPart as anyLocalPart, paragraph, secretText, seenVersion } from '../core/inputs.ts';
 import { listInput, pageOf } from '../core/paging.ts';
 import { Secret } from '../core/secret.ts';
 
@@ -55,6 +55,33 @@ export const setPassword = z.strictObject({
 	password: password.nullable().optional()
 });
 
+export const removeBounce = z.strictObject({
+	id: itemId,
+	version: seenVersion,
+	/** True: its mail goes within minutes rather than after 7 days. */
+	deleteMail: z.boolean().default(false)
+});
+
+export const emptyMailbox = z.strictObject({
+	id: itemId,
+	/** How many messages the person was told of: when it holds many more by now, nothing is removed. */
+	confirm: z.int().min(0)
+});
+
+/** The password is tried and forgotten. Absent: the connection is tried as far as Dovecot's greeting. */
+export const checkLogin = z.strictObject({ id: itemId, password: secretText({ max: 256 }).optional() });
+
+/** What the last look found; a page reads it from here, however many files there are. */
+const mailboxState = z.object({
+	messages: z.int(),
+	bytes: z.int(),
+	newestAt: z.int().nullable(),
+	/** Null: it was not looked into yet. */
+	scannedAt: z.int().nullable(),
+	/** Why it could not be looked into the last time. */
+	problem: z.object({ code: z.string(), message: z.string() }).nullable()
+});
+
 export const bounceItem = z.object({
 	id: z.string(),
 	domainId: z.string(),
@@ -67,6 +94,7 @@ export const bounceItem = z.object({
 	retentionDays: z.int(),
 	notes: z.string(),
 	enabled: z.boolean(),
+	mailbox: mailboxState,
 	createdAt: z.int(),
 	version: z.int()
 });
@@ -74,3 +102,32 @@ export const bounceItem = z.object({
 /** `password` is there only when the panel made it, and never again afterwards. */
 export const bounceWithPassword = bounceItem.extend({ password: z.string().optional() });
 export const bouncePage = pageOf(bounceItem);
+
+export const removedBounce = z.object({ id: z.string(), keptUntilAt: z.int() });
+export const mailbox = mailboxState.extend({ id: z.string(), quotaBytes: z.int(), retentionDays: z.int() });
+export const emptied = z.object({
+	id: z.string(),
+	removed: z.int(),
+	removedBytes: z.int(),
+	/** Messages that came in meanwhile, and, when `isFinished` is false, those there was no time for. */
+	left: z.int(),
+	isFinished: z.boolean()
+});
+export const connection = z.object({
+	/** What mail programs connect to; null until Settings name this server. */
+	hostname: z.string().nullable(),
+	/** Both with TLS from the first byte on. */
+	imapPort: z.int(),
+	pop3Port: z.int()
+});
+export const loginCheck = z.object({
+	id: z.string(),
+	ok: z.boolean(),
+	stages: z.array(
+		z.object({
+			name: z.enum(['tcp', 'tls', 'greeting', 'login', 'mailbox']),
+			status: z.enum(['ok', 'failed', 'skipped']),
+			detail: z.string()
+		})
+	)
+});

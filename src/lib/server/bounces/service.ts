@@ -1,4 +1,5 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import { nextVersion } from '../core/columns.ts';
@@ -10,7 +11,8 @@ import type { Page } from '../core/paging.ts';
 import { domains } from '../domains/tables.ts';
 import { createCredential } from './credential.ts';
 import type * as inputs from './inputs.ts';
-import { bounceAccounts } from './tables.ts';
+import { problemOf } from './mailbox-state.ts';
+import { bounceAccounts, bounceMailboxes, removedMailboxes } from './tables.ts';
 
 type BounceItem = z.infer<typeof inputs.bounceItem>;
 type WithPassword = z.infer<typeof inputs.bounceWithPassword>;
@@ -21,10 +23,16 @@ const { passwordHash: _, ...readable } = getTableColumns(bounceAccounts);
 const columns = {
 	...readable,
 	hasPassword: sql<number>`(bounce_accounts.password_hash is not null)`,
-	domainName: sql<string>`(select d.name from domains d where d.id = bounce_accounts.domain_id)`
+	domainName: sql<string>`(select d.name from domains d where d.id = bounce_accounts.domain_id)`,
+	messages: bounceMailboxes.messages,
+	bytes: bounceMailboxes.bytes,
+	newestAt: bounceMailboxes.newestAt,
+	scannedAt: bounceMailboxes.scannedAt,
+	error: bounceMailboxes.error
 };
 
-const readRows = (db: DbOrTransaction) => db.select(columns).from(bounceAccounts);
+const readRows = (db: DbOrTransaction) =>
+	db.select(columns).from(bounceAccounts).leftJoin(bounceMailboxes, eq(bounceMailboxes.accountId, bounceAccounts.id));
 type Row = Awaited<ReturnType<typeof readRows>>[number];
 
 export async function listBounces(
@@ -48,6 +56,10 @@ export async function listBounces(
 				.limit(limit)
 	});
 	return { ...page, items: page.items.map(itemOf) };
+}
+
+export async function getBounce(db: DbOrTransaction, id: string): Promise<BounceItem> {
+	return itemOf(await getRow(db, id));
 }
 
 /** Makes an account at the domain's bounce host. The answer holds the password only when the panel made it. */
@@ -80,12 +92,48 @@ export async function setPassword(app: App, input: z.infer<typeof inputs.setPass
 	return generated === undefined ? item : { ...item, password: generated.open() };
 }
 
-export async function removeBounce(app: App, seen: Seen): Promise<{ id: string }> {
+/** Its mail stays where it is for 7 days, or goes with the job's next run when that is asked. */
+export async function removeBounce(
+	app: App,
+	{ deleteMail, ...seen }: z.infer<typeof inputs.removeBounce>
+): Promise<{ id: string; keptUntilAt: number }> {
+	const now = app.clock();
+	const keptUntilAt = deleteMail ? now : now + mailKeptMs;
 	return app.db.transaction(async (tx) => {
 		await getSeen(tx, seen);
+		await buryWhere(tx, eq(bounceAccounts.id, seen.id), { removedAt: now, keptUntilAt });
 		await tx.delete(bounceAccounts).where(eq(bounceAccounts.id, seen.id));
-		return { id: seen.id };
+		return { id: seen.id, keptUntilAt };
 	});
+}
+
+/** For the transaction that removes a domain, whose accounts go with it. */
+export async function keepMailOfDomain(tx: DbOrTransaction, domainId: string, now: number): Promise<void> {
+	const times = { removedAt: now, keptUntilAt: now + mailKeptMs };
+	await buryWhere(tx, eq(bounceAccounts.domainId, domainId), times);
+}
+
+const mailKeptMs = 7 * 24 * 60 * 60_000;
+
+async function buryWhere(
+	tx: DbOrTransaction,
+	which: SQL,
+	{ removedAt, keptUntilAt }: { removedAt: number; keptUntilAt: number }
+): Promise<void> {
+	await tx
+		.insert(removedMailboxes)
+		.select(
+			tx
+				.select({
+					id: bounceAccounts.id,
+					address: bounceAccounts.address,
+					removedAt: sql<number>`${removedAt}`.as('removed_at'),
+					keptUntilAt: sql<number>`${keptUntilAt}`.as('kept_until_at')
+				})
+				.from(bounceAccounts)
+				.where(which)
+		)
+		.onConflictDoNothing();
 }
 
 interface Seen {
@@ -143,10 +191,18 @@ function addressTaken(): UserError {
 
 function itemOf(row: Row): BounceItem {
 	const { hasPassword, domainName, passwordGenerated, passwordSetAt, ...plain } = row;
+	const { messages, bytes, newestAt, scannedAt, error, ...account } = plain;
 	return {
-		...plain,
+		...account,
 		domain: { id: row.domainId, name: domainName },
 		displayName: displayAddress(row.address),
-		credential: { isSet: hasPassword === 1, setAt: passwordSetAt, generated: passwordGenerated === true }
+		credential: { isSet: hasPassword === 1, setAt: passwordSetAt, generated: passwordGenerated === true },
+		mailbox: {
+			messages: messages ?? 0,
+			bytes: bytes ?? 0,
+			newestAt,
+			scannedAt,
+			problem: error === null ? null : problemOf(error)
+		}
 	};
 }

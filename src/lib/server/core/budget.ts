@@ -1,7 +1,10 @@
 /** Calls that a session may make; counted per procedure call, also inside a batch. */
 export interface Budget {
-	/** Takes one call. Answers 0, or in how many milliseconds the next one is allowed. */
-	spend(session: string, kind: 'query' | 'mutation'): number;
+	/**
+	 * Takes one call of a session, or one try to sign in to an account. Answers 0, or in how many milliseconds the next one
+	 * is allowed.
+	 */
+	spend(key: string, kind: 'query' | 'mutation' | 'loginCheck'): number;
 }
 
 interface Bucket {
@@ -9,9 +12,14 @@ interface Bucket {
 	at: number;
 }
 
-const limits = { all: { perMinute: 600, burst: 200 }, mutation: { perMinute: 120, burst: 120 } };
+const limits = {
+	all: { perMinute: 600, burst: 200 },
+	mutation: { perMinute: 120, burst: 120 },
+	/** Each is a bcrypt of Dovecot's, and a guess. */
+	loginCheck: { perMinute: 6, burst: 6 }
+};
 
-/** Token buckets in memory: 600 calls a minute with a burst of 200, 120 of them mutations. */
+/** Token buckets in memory: 600 calls a minute with a burst of 200, 120 of them mutations; 6 tries to sign in. */
 export function createBudget(clock: () => number): Budget {
 	const buckets = new Map<string, Bucket>();
 
@@ -27,10 +35,10 @@ export function createBudget(clock: () => number): Budget {
 	}
 
 	return {
-		spend(session, kind) {
+		spend(key, kind) {
 			if (buckets.size > 10_000) buckets.clear();
-			const wait = take(`all ${session}`, limits.all);
-			return wait > 0 || kind === 'query' ? wait : take(`mutation ${session}`, limits.mutation);
+			const wait = take(`all ${key}`, limits.all);
+			return wait > 0 || kind === 'query' ? wait : take(`${kind} ${key}`, limits[kind]);
 		}
 	};
 }

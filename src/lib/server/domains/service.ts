@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
+import { keepMailOfDomain } from '../bounces/service.ts';
 import { bounceAccounts } from '../bounces/tables.ts';
 import type { Db, DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError, versionMoved, withConstraint } from '../core/errors.ts';
@@ -75,6 +76,8 @@ async function addDomain(
 			name,
 			bounceHost,
 			acceptAnyReturnPath: input.acceptAnyReturnPath ?? true,
+			reportFailures: input.reportFailures ?? true,
+			suppression: input.suppression ?? true,
 			complaintAddress: input.complaintAddress ?? null,
 			dmarc: input.dmarc ?? { policy: 'none' },
 			createdAt
@@ -140,6 +143,7 @@ export async function removeDomain(
 		if (Object.values(impact).some((count) => count > 0) && normaliseHost(confirm ?? '') !== name)
 			throw unconfirmed(name, impact);
 		await removeSendersOfDomain(tx, id, app.clock());
+		await keepMailOfDomain(tx, id, app.clock());
 		await tx.delete(domains).where(eq(domains.id, id));
 		return { id };
 	});
