@@ -20,7 +20,7 @@ const open = ['auth.login', 'auth.register', 'auth.status'];
 
 /** What the contract calls queries; everything else changes something. */
 const queries =
-	/^(?:auth\.(?:status|me|sessions\.list)|settings\.get|domains\.(?:dns|checkDns|impact)|sources\.detect|kumod\.status|policy\.(?:status|preview|changes|changeGroups|effects|fileChanges|fileSummary|drift|driftFile|foreign|revisions|revision|progress|simulate|routes\.check)|imports\.preview|.+\.(?:list|get))$/;
+	/^(?:auth\.(?:status|me|sessions\.list)|settings\.get|domains\.(?:dns|checkDns|impact)|sources\.detect|bounces\.(?:mailbox|connection)|kumod\.status|policy\.(?:status|preview|changes|changeGroups|effects|fileChanges|fileSummary|drift|driftFile|foreign|revisions|revision|progress|simulate|routes\.check)|imports\.preview|suppression\.(?:check|export|state)|.+\.(?:list|get))$/;
 
 /** Names from the contract that this build must have; fields may be added, names may not go. */
 const promised =
@@ -30,7 +30,10 @@ const promised =
 	dkim.list dkim.generate dkim.import dkim.activate dkim.retire dkim.remove
 	senders.list senders.get senders.create senders.update senders.remove senders.setPassword
 	imports.create imports.append imports.preview imports.commit imports.discard
-	bounces.list bounces.create bounces.update bounces.remove bounces.setPassword
+	bounces.list bounces.get bounces.create bounces.update bounces.remove bounces.setPassword
+	bounces.mailbox bounces.emptyMailbox bounces.connection bounces.checkLogin
+	suppression.list suppression.get suppression.check suppression.add suppression.remove suppression.bulk suppression.export suppression.state suppression.rebuild
+	suppression.rules.get suppression.rules.update
 	policy.status policy.preview policy.changes policy.apply policy.progress policy.revert policy.endWatch policy.confirm policy.revisions policy.revision policy.restore policy.simulate
 	policy.routes.list policy.routes.create policy.routes.update policy.routes.remove policy.routes.check kumod.status audit.list`.split(
 		/\s+/

@@ -22,6 +22,7 @@ export interface World {
 		| 'pendingKey'
 		| 'sender'
 		| 'bounce'
+		| 'suppression'
 		| 'import'
 		| 'apply'
 		| 'session'
@@ -76,6 +77,7 @@ export async function openWorld(clock = testClock().now): Promise<World> {
 	const pendingKey = await must('dkim.generate', { domainId: domain.id, algorithm: 'ed25519' });
 	const sender = await must('senders.create', { domainId: domain.id, localPart: 'news', poolId: pool.id });
 	const bounce = await must('bounces.create', { domainId: domain.id, localPart: 'replies', password: null });
+	const suppression = await must('suppression.add', { address: 'gone@example.org', domainId: domain.id });
 	const upload = await must('imports.create', { kind: 'domains-and-senders' });
 	await must('imports.append', { id: upload.id, part: 0, text: 'domain,sender\nexample.com,shop\n' });
 	const { hash } = await must('policy.preview');
@@ -93,6 +95,7 @@ export async function openWorld(clock = testClock().now): Promise<World> {
 		pendingKey: pendingKey.id,
 		sender: sender.id,
 		bounce: bounce.id,
+		suppression: suppression.id,
 		import: upload.id,
 		apply: applyId,
 		session: world.user.sessionId ?? '',
@@ -189,8 +192,34 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'bounces.list': [{ domainId: ids.domain, ...by('address'), ...cursor }],
 		'bounces.create': [{ domainId: ids.domain, localPart: `box${number}`, password: null, notes: 'for replies' }],
 		'bounces.update': [{ id: ids.bounce, notes: 'for replies' }],
-		'bounces.remove': [{ id: ids.bounce }],
+		'bounces.get': [{ id: ids.bounce }],
+		'bounces.remove': [{ id: ids.bounce, deleteMail: true }],
+		'bounces.mailbox': [{ id: ids.bounce }],
+		'bounces.emptyMailbox': [{ id: ids.bounce, confirm: 0 }],
+		'bounces.checkLogin': [{ id: ids.bounce, password: 'twelve or more' }],
 		'bounces.setPassword': [{ id: ids.bounce, password: 'twelve or more' }],
+		'suppression.list': [{ domainId: ids.domain, reason: 'manual', ...by('address'), ...cursor }],
+		'suppression.get': [{ id: ids.suppression }],
+		'suppression.check': [{ address: 'gone@example.org', domainId: ids.domain }],
+		'suppression.add': [{ address: `gone${number}@example.org`, domainId: ids.domain, note: 'asked by telephone' }],
+		'suppression.remove': [{ id: ids.suppression }],
+		'suppression.bulk': [
+			{
+				domainId: ids.domain,
+				add: [`gone${number}@example.org`],
+				remove: ['never@example.org'],
+				reason: 'import',
+				note: 'from the old server'
+			}
+		],
+		'suppression.export': [{ domainId: ids.domain, reason: 'manual', ...cursor }],
+		'suppression.rules.update': [
+			{
+				hard: { enabled: true, classes: ['InvalidRecipient'], count: 1, days: 30, scope: 'domain' },
+				soft: { enabled: true, classes: ['QuotaIssues'], count: 5, days: 14, expiryDays: 30, scope: 'domain' },
+				complaint: { enabled: true, classes: ['abuse'], scope: 'global' }
+			}
+		],
 		'policy.changes': [{ ...change, domain: 'example.com', ...cursor }],
 		'policy.changeGroups': [{ ...change, ...cursor }],
 		'policy.fileChanges': [
