@@ -7,7 +7,8 @@ import { revisionGone } from './apply.ts';
 import { findManifest } from './drift.ts';
 import type * as inputs from './inputs.ts';
 import { bytesOf, readLive } from './live.ts';
-import { previewFiles } from './preview.ts';
+import { maskText } from './masked-text.ts';
+import { previewFiles, shownBytes } from './preview.ts';
 import type { PreviewFile } from './preview.ts';
 import { policyRoots } from './roots.ts';
 import { fatesOf, listKept, readInUse } from './retention.ts';
@@ -100,8 +101,6 @@ async function filesOf(app: App, { number, directory, hash }: Row): Promise<Prev
 	}
 	const text = await findKept(app.host, roots, hash);
 	if (text === undefined) return [];
-	const bytes = text.length;
-	return [
-		{ path: 'init.lua', bytes, sha256: hash, content: bytes > 64 * 1024 ? null : bytesOf(text).toString('utf8') }
-	];
+	const content = text.length > shownBytes ? null : maskText(bytesOf(text).toString('utf8'));
+	return [{ path: 'init.lua', bytes: text.length, sha256: hash, content }];
 }

@@ -34,6 +34,8 @@ export function maskLines(lines: string[]): { lines: string[]; masked: number } 
 	return { lines: shown, masked };
 }
 
+export const maskText = (text: string): string => maskLines(text.split('\n')).lines.join('\n');
+
 function maskLine(line: string, isInside: boolean): string {
 	const plain = line.replace(userInfo, `$1${hidden}@`).replace(opaque, hidden);
 	if (/-----BEGIN /.test(line)) return hidden;

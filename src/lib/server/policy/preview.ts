@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { maskText } from './masked-text.ts';
 import type { Manifest } from './revision.ts';
 
 export interface PreviewFile {
@@ -11,9 +12,12 @@ export interface PreviewFile {
 	content: string | null;
 }
 
-const shownBytes = 64 * 1024;
+export const shownBytes = 64 * 1024;
 
-/** The files of a revision as an operator may see them: the directory is shown as changes, a verifier never. */
+/**
+ * The files of a revision as an operator may see them: the directory is shown as changes, a verifier never, and what
+ * somebody else wrote only masked.
+ */
 export async function previewFiles(directory: string, { files }: Manifest): Promise<PreviewFile[]> {
 	return Promise.all(files.map(async (file) => ({ ...file, content: await contentOf(directory, file) })));
 }
@@ -23,7 +27,7 @@ async function contentOf(directory: string, { path, bytes }: Manifest['files'][n
 	const raw = await readFile(join(directory, path));
 	try {
 		const text = new TextDecoder('utf-8', { fatal: true }).decode(raw);
-		return path === 'node.toml' ? withoutCredential(text) : text;
+		return path === 'node.toml' ? withoutCredential(text) : path === 'custom.lua' ? maskText(text) : text;
 	} catch {
 		return null;
 	}

@@ -1,9 +1,19 @@
 import { z } from 'zod';
 import { changeScopes } from './changes.ts';
 
-const number = z.int().min(0);
-/** Revision numbers; absent: the live one, and what an apply would make now. */
-const ends = { from: number.optional(), to: number.optional() };
+/** A revision's number, 0 for the operator's own policy, or what an apply would make now. */
+const end = z.union([z.int().min(0), z.literal('pending')]);
+/** Absent: the live one, and what an apply would make now. */
+const ends = { from: end.optional(), to: end.optional() };
+/** The files of a revision that are compared. */
+export const reviewPaths = [
+	'init.lua',
+	'node.toml',
+	'shaping.toml',
+	'custom.lua',
+	'program.lua',
+	'directory.sqlite'
+] as const;
 const search = z
 	.string()
 	.trim()
@@ -28,9 +38,10 @@ export const listChanges = z
 	.default({ limit: 100 });
 export const changeGroups = z.strictObject({ ...ends, ...filter }).default({ limit: 100 });
 export const effects = z.strictObject(ends).default({});
+export const fileSummary = z.strictObject(ends).default({});
 export const fileChanges = z.strictObject({
 	...ends,
-	path: z.enum(['init.lua', 'program.lua', 'custom.lua', 'node.toml', 'shaping.toml', 'directory.sqlite']),
+	path: z.enum(reviewPaths),
 	/** Of directory.sqlite: the one object whose JSON is compared. */
 	object: z
 		.strictObject({ scope: z.enum(['domain', 'sender', 'bounce-account']), key: z.string().min(1).max(320) })
@@ -97,4 +108,20 @@ export const fileChangesAnswer = z.object({
 	added: z.int(),
 	removed: z.int(),
 	nextCursor: z.string().nullable()
+});
+
+export const fileSummaryAnswer = z.object({
+	/** Files that are on either side. */
+	files: z.array(
+		z.object({
+			path: z.enum(reviewPaths),
+			/** `name-only`: it differs in the name of its revision alone; `same-data`: other bytes of the same rows. */
+			state: z.enum(['same', 'name-only', 'same-data', 'changed', 'added', 'removed']),
+			/** Lines of a text; objects of directory.sqlite. Null where nothing was counted. */
+			added: z.int().nullable(),
+			removed: z.int().nullable(),
+			/** Of directory.sqlite alone. */
+			changed: z.int().nullable()
+		})
+	)
 });

@@ -6,9 +6,10 @@ import { domainName, estateId } from '../../../../tests/support/estate.ts';
 import { absentKumod, fillEstate, testHost } from '../../../../tests/support/policy-app.ts';
 import { applyPending } from './apply.ts';
 import { closeCompiler } from './compile.ts';
+import { getRevision } from './history.ts';
 import { policyRoots } from './roots.ts';
-import { fileChanges, getEffects, groupChanges, listChanges } from './review.ts';
-import { getPreview } from './service.ts';
+import { fileChanges, getEffects, groupChanges, listChanges, summarizeFiles } from './review.ts';
+import { getPreview, getStatus } from './service.ts';
 
 const who = { actor: 'cli:0', name: 'the test', userId: null, sessionId: null };
 const verifier = 'ab'.repeat(32);
@@ -131,11 +132,85 @@ describe('exact differences', () => {
 		expect(JSON.stringify(answer)).not.toContain('tiger-4711');
 	});
 
+	it('of custom.lua hide a secret whose table begins far above the change', async () => {
+		const custom = (word: string) => `local passwords = {\n${'\n'.repeat(20)}\t['scott'] = '${word}'\n}\n`;
+		const { custom: path } = policyRoots(app.env.kumomtaRoot);
+		writeFileSync(path, custom('tiger-4711'), { mode: 0o600 });
+		await apply();
+		writeFileSync(path, custom('tiger-4712'), { mode: 0o600 });
+		const answer = await fileChanges(app, { path: 'custom.lua' });
+		expect(answer).toMatchObject({ added: 1, removed: 1, note: 'What may be a secret is hidden.' });
+		expect(JSON.stringify(answer)).not.toMatch(/tiger-471/);
+	});
+
 	it('of init.lua are the two lines', async () => {
 		const { lines } = await fileChanges(app, { path: 'init.lua' });
 		expect(lines?.filter(({ kind }) => kind === 'added').map(({ text }) => text)[0]).toMatch(
 			/^-- kumomta-ui revision 2-[0-9a-f]{12}$/
 		);
+	});
+});
+
+describe('which files differ', () => {
+	const stateOf = async (names: { from?: number | 'pending'; to?: number | 'pending' }) =>
+		Object.fromEntries((await summarizeFiles(app, names)).files.map(({ path, ...rest }) => [path, rest]));
+
+	it('is told before one is opened: by lines, and by objects of the directory', async () => {
+		await sql("UPDATE settings SET hostname = 'mx.example.net'");
+		writeFileSync(policyRoots(app.env.kumomtaRoot).custom, 'return {}\n', { mode: 0o600 });
+		// Of node.toml: the name, the host name, and the three keys that were new in revision 1.
+		expect(await stateOf({})).toEqual({
+			'init.lua': { state: 'name-only', added: 2, removed: 2, changed: null },
+			'node.toml': { state: 'changed', added: 2, removed: 14, changed: null },
+			'shaping.toml': { state: 'same', added: null, removed: null, changed: null },
+			'custom.lua': { state: 'added', added: 1, removed: 0, changed: null },
+			'program.lua': { state: 'same', added: null, removed: null, changed: null },
+			'directory.sqlite': { state: 'changed', added: 0, removed: 1, changed: 2 }
+		});
+	});
+
+	it('turned around, removed is added', async () => {
+		const [there, back] = [await stateOf({ from: 1, to: 'pending' }), await stateOf({ from: 'pending', to: 1 })];
+		expect(there['directory.sqlite']).toEqual({ state: 'changed', added: 0, removed: 1, changed: 2 });
+		expect(back['directory.sqlite']).toEqual({ state: 'changed', added: 1, removed: 0, changed: 2 });
+		const { counts } = await listChanges(app, { from: 'pending', to: 1, limit: 100 });
+		expect(counts).toMatchObject({ added: 1, removed: 0, changed: 2 });
+		expect((await getEffects(app, { from: 'pending', to: 1 })).refresh).toBe('bump');
+	});
+});
+
+describe('the policy from before the panel', () => {
+	const theirs =
+		"local passwords = {\n\n\n\n\n\n\n\n\n\t['scott'] = 'tiger-4711'\n}\nkumo.on('init', function() end)\n";
+
+	it('is compared by its files only, masked on whichever side it stands', async () => {
+		const roots = policyRoots(app.env.kumomtaRoot);
+		await expect(fileChanges(app, { from: 0, path: 'init.lua' })).rejects.toMatchObject({
+			detail: { reason: 'no-such-revision' }
+		});
+		writeFileSync(roots.init, theirs);
+		const seen = await fileChanges(app, { path: 'init.lua' });
+		expect(seen.lines?.some(({ kind, text }) => kind === 'removed' && text.startsWith('kumo.on'))).toBe(true);
+		const sha256 = (await getStatus(app)).foreign?.sha256 ?? '';
+		expect(
+			(await applyPending(app, who, { expectedHash: (await getPreview(app)).hash, takeOver: sha256 })).outcome
+		).toBe('applied');
+		for (const ends of [{ from: 0 }, { from: 1, to: 0 }]) {
+			const answer = await fileChanges(app, { ...ends, path: 'init.lua' });
+			expect(JSON.stringify(answer)).not.toContain('tiger-4711');
+			expect(JSON.stringify(answer)).toContain("kumo.on('init'");
+		}
+		const { files } = await summarizeFiles(app, { from: 1, to: 0 });
+		expect(files.map(({ path, state }) => [path, state])).toEqual([
+			['init.lua', 'changed'],
+			['node.toml', 'removed'],
+			['shaping.toml', 'removed'],
+			['program.lua', 'removed'],
+			['directory.sqlite', 'removed']
+		]);
+		await expect(listChanges(app, { from: 1, to: 0, limit: 1 })).rejects.toMatchObject({
+			detail: { reason: 'files-only' }
+		});
 	});
 });
 
@@ -168,4 +243,13 @@ describe('what it means for the running server', () => {
 			}
 		});
 	});
+});
+
+it('custom.lua is masked among the files too', async () => {
+	writeFileSync(policyRoots(app.env.kumomtaRoot).custom, "local password = 'tiger-4711'\nreturn {}\n", { mode: 0o600 });
+	const { files, hash } = await getPreview(app);
+	expect(files.find(({ path }) => path === 'custom.lua')?.content).toContain('return {}');
+	const { revision } = await applyPending(app, who, { expectedHash: hash });
+	const made = await getRevision(app, { number: revision ?? 0 });
+	expect(JSON.stringify([files, made.files])).not.toContain('tiger-4711');
 });

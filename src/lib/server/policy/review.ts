@@ -1,61 +1,35 @@
-import { max } from 'drizzle-orm';
-import { join } from 'node:path';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import type { ChangePage, GroupPage } from './changes.ts';
 import { comparePolicies, diffTexts, groupPolicies, readObject } from './compile.ts';
 import { effectsOf } from './effects.ts';
 import type { Effects } from './effects.ts';
+import { assertKnown, directoriesOf, fileState, fileText, isForeign, withEnds } from './ends.ts';
+import type { EndNames, Ends } from './ends.ts';
 import { cutLines } from './file-lines.ts';
-import { initLines, readLive } from './live.ts';
-import { liveDirectory } from './pending.ts';
-import { textForReview } from './preview.ts';
+import { reviewPaths } from './review-inputs.ts';
 import type * as inputs from './review-inputs.ts';
 import { readManifest } from './revision.ts';
-import type { Manifest } from './revision.ts';
-import { policyRoots } from './roots.ts';
-import { directoryOf, waitForPending } from './service.ts';
-import { sha256 } from './render.ts';
-import { revisions } from './tables.ts';
 
-type Ends = z.infer<typeof inputs.effects>;
 type FileChanges = z.infer<typeof inputs.fileChangesAnswer>;
+type FileSummary = z.infer<typeof inputs.fileSummaryAnswer>;
 
-/** The two directories of a comparison; they stay until the work is done. Revision 0 is no directory: everything is new. */
-async function between<T>(
-	app: App,
-	{ from, to }: Ends,
-	work: (was: string | null, now: string) => Promise<T>
-): Promise<T> {
-	const pending = to === undefined ? await waitForPending(app) : undefined;
-	try {
-		const was = from === undefined ? await liveEnd(app) : from === 0 ? null : await directoryOf(app, from);
-		return await work(was, pending === undefined ? await directoryOf(app, to ?? 0) : pending.directory);
-	} finally {
-		pending?.release();
-	}
-}
-
-async function liveEnd(app: App): Promise<string | null> {
-	const roots = policyRoots(app.env.kumomtaRoot);
-	return liveDirectory(roots, await readLive(app.host, roots));
-}
-
-/** Differences in words, paged. Without numbers: from the live revision to what an apply would make. */
+/** Differences in words, paged. Without names: from the live revision to what an apply would make. */
 export function listChanges(app: App, { from, to, ...page }: z.infer<typeof inputs.listChanges>): Promise<ChangePage> {
-	return between(app, { from, to }, (was, now) => comparePolicies(app, was, now, page));
+	return withEnds(app, { from, to }, (ends) => comparePolicies(app, ...directoriesOf(ends), page));
 }
 
 /** The same differences, counted by domain. */
 export function groupChanges(app: App, { from, to, ...page }: z.infer<typeof inputs.changeGroups>): Promise<GroupPage> {
-	return between(app, { from, to }, (was, now) => groupPolicies(app, was, now, page));
+	return withEnds(app, { from, to }, (ends) => groupPolicies(app, ...directoriesOf(ends), page));
 }
 
 /** What going from one to the other means for the running server. */
-export function getEffects(app: App, ends: Ends): Promise<Effects> {
-	return between(app, ends, (was, now) =>
-		Promise.resolve(effectsOf(was === null ? null : readManifest(was), readManifest(now)))
-	);
+export function getEffects(app: App, names: EndNames): Promise<Effects> {
+	return withEnds(app, names, (ends) => {
+		const [was, now] = directoriesOf(ends);
+		return Promise.resolve(effectsOf(was === null ? null : readManifest(was), readManifest(now)));
+	});
 }
 
 /** The exact difference of one file, or of one object of directory.sqlite. */
@@ -63,45 +37,65 @@ export function fileChanges(
 	app: App,
 	{ from, to, path, object, cursor }: z.infer<typeof inputs.fileChanges>
 ): Promise<FileChanges> {
-	return between(app, { from, to }, async (was, now) => {
-		const states = { was: await stateOf(app, was, path), now: await stateOf(app, now, path) };
+	return withEnds(app, { from, to }, async (ends) => {
+		assertKnown({ from, to }, ends);
+		const states = { was: await fileState(app, ends.was, path), now: await fileState(app, ends.now, path) };
 		const isSame = states.was?.sha256 === states.now?.sha256;
 		const base = { path, ...states, isSame, added: 0, removed: 0, lines: null, nextCursor: null };
 		if (path === 'directory.sqlite' && object === undefined)
 			return { ...base, note: 'Its contents are the changes in words; name an object to see its JSON.' };
 		const texts =
 			object !== undefined && path === 'directory.sqlite'
-				? await readObject(app, was, now, object)
-				: { was: await textOf(app, was, path), now: await textOf(app, now, path) };
+				? await readObject(app, ...directoriesOf(ends), object)
+				: { was: await fileText(app, ends.was, path), now: await fileText(app, ends.now, path) };
 		if (texts.was === undefined || texts.now === undefined)
 			return { ...base, note: 'Not shown: it is larger than 1 MB, or no text. Compare its size and SHA-256.' };
-		const diff = await diffTexts(app, texts.was ?? '', texts.now ?? '');
-		const foreign = path === 'custom.lua' ? { was: texts.was ?? '', now: texts.now ?? '' } : {};
-		return { ...base, ...cutLines(diff, { cursor, foreign }) };
+		const [was, now] = [texts.was ?? '', texts.now ?? ''];
+		const foreign = {
+			...(isForeign(ends.was, path) && { was }),
+			...(isForeign(ends.now, path) && { now })
+		};
+		return { ...base, ...cutLines(await diffTexts(app, was, now), { cursor, foreign }) };
 	});
 }
 
-async function stateOf(app: App, directory: string | null, path: string): Promise<FileChanges['was']> {
-	if (directory === null) return null;
-	if (path === 'init.lua') {
-		const text = await linesOf(app, readManifest(directory));
-		return { bytes: Buffer.byteLength(text), sha256: sha256(text) };
+/** Which files differ and by how much, before one of them is opened. */
+export function summarizeFiles(app: App, names: EndNames): Promise<FileSummary> {
+	return withEnds(app, names, async (ends) => {
+		assertKnown(names, ends);
+		const files: FileSummary['files'] = [];
+		for (const path of reviewPaths) {
+			const [was, now] = [await fileState(app, ends.was, path), await fileState(app, ends.now, path)];
+			if (was === null && now === null) continue;
+			const file = { path, added: null, removed: null, changed: null };
+			if (was?.sha256 === now?.sha256) files.push({ ...file, state: 'same' });
+			else {
+				const state = was === null ? 'added' : now === null ? 'removed' : 'changed';
+				files.push({ ...file, state, ...(await countsOf(app, ends, path)) });
+			}
+		}
+		return { files };
+	});
+}
+
+/** The lines of a text that differ, or the objects of the directory. */
+async function countsOf(app: App, ends: Ends, path: string): Promise<Partial<FileSummary['files'][number]>> {
+	if (path === 'directory.sqlite') {
+		if (ends.now.directory === null) return {};
+		const { counts } = await comparePolicies(app, ends.was.directory, ends.now.directory, { limit: 1 });
+		const sum = (kind: 'added' | 'removed' | 'changed') =>
+			counts.scopes.filter(({ scope }) => inDirectory.has(scope)).reduce((total, each) => total + each[kind], 0);
+		const [added, removed, changed] = [sum('added'), sum('removed'), sum('changed')];
+		return { added, removed, changed, ...(added + removed + changed === 0 && { state: 'same-data' as const }) };
 	}
-	const file = readManifest(directory).files.find((each) => each.path === path);
-	return file === undefined ? null : { bytes: file.bytes, sha256: file.sha256 };
+	const [was, now] = [await fileText(app, ends.was, path), await fileText(app, ends.now, path)];
+	if (was === undefined || now === undefined) return {};
+	const { lines, added, removed } = await diffTexts(app, was ?? '', now ?? '');
+	const isOurs = ends.was.directory !== null && ends.now.directory !== null;
+	const changed = lines.filter(({ kind }) => kind === 'added' || kind === 'removed');
+	const isName = isOurs && (path === 'init.lua' || (path === 'node.toml' && changed.every(isRevisionLine)));
+	return { added, removed, ...(isName && { state: 'name-only' as const }) };
 }
 
-/** Null: no such file on this side. Undefined: it cannot be shown. */
-async function textOf(app: App, directory: string | null, path: string): Promise<string | null | undefined> {
-	if (directory === null || (await stateOf(app, directory, path)) === null) return null;
-	if (path === 'init.lua') return linesOf(app, readManifest(directory));
-	return textForReview(join(directory, path));
-}
-
-/** The pending revision has no number yet: it is shown under the next one. */
-async function linesOf(app: App, { revision, hash }: Manifest): Promise<string> {
-	const isPending = revision.startsWith('0-');
-	const [row] = isPending ? await app.db.select({ last: max(revisions.number) }).from(revisions) : [];
-	const name = isPending ? `${(row?.last ?? 0) + 1}-${hash.slice(0, 12)}` : revision;
-	return initLines(policyRoots(app.env.kumomtaRoot), name);
-}
+const inDirectory = new Set<string>(['domain', 'sender', 'bounce-account', 'queue']);
+const isRevisionLine = ({ text }: { text: string }) => text.startsWith('revision = ');

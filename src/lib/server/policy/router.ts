@@ -39,6 +39,10 @@ export const policyRouter = router({
 		.input(reviewInputs.fileChanges)
 		.output(reviewInputs.fileChangesAnswer)
 		.query(({ ctx, input }) => review.fileChanges(ctx.app, input)),
+	fileSummary: reader
+		.input(reviewInputs.fileSummary)
+		.output(reviewInputs.fileSummaryAnswer)
+		.query(({ ctx, input }) => review.summarizeFiles(ctx.app, input)),
 	drift: reader
 		.input(nothing)
 		.output(driftInputs.driftAnswer)
