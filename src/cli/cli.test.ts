@@ -113,7 +113,7 @@ describe('users', () => {
 		expect(await run(['users', 'set-password', 'OPS@example.net'], { input: `${strong}\r\nsecond line\n` })).toEqual({
 			code: 0,
 			out: '',
-			err: `The password of ${email} was changed; 1 sessions were ended.\n`
+			err: `The password of ${email} was changed; 1 session was ended.\n`
 		});
 		expect(await verifyBcrypt((await user()).passwordHash, new Secret(strong))).toBe(true);
 		expect(await findCaller(app, token)).toBeNull();

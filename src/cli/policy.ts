@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { counted } from '../lib/shared/counted.ts';
 import { exit, UsageError } from './command.ts';
 import type { Command, Exit, Invocation, Option } from './command.ts';
 import { createWatchTeller, watchCommands } from './watch.ts';
@@ -90,18 +91,18 @@ async function status(invocation: Invocation): Promise<Exit> {
 	);
 	print(
 		answer.dirty
-			? `Pending: ${answer.changes} changes (${answer.pendingHash?.slice(0, 12) ?? 'not computed'}).`
+			? `Pending: ${counted(answer.changes, 'change')} (${answer.pendingHash?.slice(0, 12) ?? 'not computed'}).`
 			: 'Pending: nothing.'
 	);
-	if (answer.problems !== null)
-		print(
-			`Problems: ${answer.problems.errors} errors (${answer.problems.blocking} block an apply), ${answer.problems.warnings} warnings.`
-		);
+	if (answer.problems !== null) print(`Problems: ${problemWords(answer.problems)}`);
 	for (const { path, what } of answer.drift) print(`Drift: ${path} is ${what}.`);
 	if (answer.foreign !== null) print(`The live init.lua is not ours (SHA-256 ${answer.foreign.sha256}).`);
 	if (!answer.kumomta.isInstalled) print(`KumoMTA is not installed here; files go to ${answer.kumomta.root}.`);
 	return exit.ok;
 }
+
+const problemWords = ({ errors, blocking, warnings }: { errors: number; blocking: number; warnings: number }) =>
+	`${counted(errors, 'error')}, ${blocking} of them ${blocking === 1 ? 'blocks' : 'block'} an apply; ${counted(warnings, 'warning')}.`;
 
 async function check({ api, options, print }: Invocation): Promise<Exit> {
 	const { problems, problemCounts, hash } = await api.policy.preview();
@@ -111,9 +112,7 @@ async function check({ api, options, print }: Invocation): Promise<Exit> {
 			print(
 				`${severity}${blocks ? ', blocks' : ''}: ${scope}${subject === undefined ? '' : ` ${subject}`}: ${message}`
 			);
-		print(
-			`${problemCounts.errors} errors, ${problemCounts.blocking} of them block an apply; ${problemCounts.warnings} warnings.`
-		);
+		print(problemWords(problemCounts));
 	}
 	return problemCounts.blocking > 0 ? exit.checkFailed : exit.ok;
 }
@@ -133,10 +132,8 @@ async function preview({ api, options, print }: Invocation): Promise<Exit> {
 		return exit.ok;
 	}
 	for (const { text } of await allChanges(api)) print(`* ${text}`);
-	for (const { path, bytes } of files) print(`${path}  ${bytes} bytes`);
-	print(
-		`${problemCounts.errors} errors, ${problemCounts.blocking} of them block an apply; ${problemCounts.warnings} warnings.`
-	);
+	for (const { path, bytes } of files) print(`${path}  ${counted(bytes, 'byte')}`);
+	print(problemWords(problemCounts));
 	if (needsRestart) print('KumoMTA is restarted by this change.');
 	print(`Hash: ${hash}`);
 	return exit.ok;

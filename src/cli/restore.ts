@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { counted } from '../lib/shared/counted.ts';
 import type { App } from '../lib/server/app.ts';
 import type { Restored } from '../lib/server/backup/restore.ts';
 import type { Env } from '../lib/server/core/env.ts';
@@ -88,7 +89,7 @@ async function audit(path: string, file: string): Promise<void> {
 function report(restored: Restored): string[] {
 	const { manifest, findings, kept } = restored;
 	return [
-		`Restored: the state of ${new Date(manifest.madeAt).toISOString()} on ${manifest.host}, ${manifest.files.length} files.`,
+		`Restored: the state of ${new Date(manifest.madeAt).toISOString()} on ${manifest.host}, ${counted(manifest.files.length, 'file')}.`,
 		...findings,
 		...(kept.length > 0
 			? ['What was there before lies beside, and can be removed later:', ...kept.map((path) => `  ${path}`)]

@@ -50,6 +50,8 @@ async function setPassword({ app, caller, options, given, print }: Invocation): 
 		setUserPassword(app, input)
 	);
 	if (isGenerated) print(password.open());
-	process.stderr.write(`The password of ${input.email} was changed; ${sessionsEnded} sessions were ended.\n`);
+	process.stderr.write(
+		`The password of ${input.email} was changed; ${sessionsEnded === 1 ? '1 session was' : `${sessionsEnded} sessions were`} ended.\n`
+	);
 	return exit.ok;
 }

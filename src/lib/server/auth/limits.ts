@@ -1,5 +1,6 @@
 import { eq, lt, sql } from 'drizzle-orm';
 import { isIPv6 } from 'node:net';
+import { counted } from '../../shared/counted.ts';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import { knownRefusal, rememberRefusal } from './flood.ts';
@@ -72,7 +73,7 @@ export async function countAttempt(app: App, key: string, limit: number): Promis
 function tooManyTries(retryAfterMs: number): UserError {
 	return new UserError(
 		'TOO_MANY_REQUESTS',
-		`Too many tries. Wait ${Math.ceil(retryAfterMs / 60_000)} minutes and try again.`,
+		`Too many tries. Wait ${counted(Math.ceil(retryAfterMs / 60_000), 'minute')} and try again.`,
 		{ reason: 'too-many-tries', retryAfterMs }
 	);
 }

@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { z } from 'zod';
+import { counted } from '../../shared/counted.ts';
 import type { App } from '../app.ts';
 import { keepMailOfDomain } from '../bounces/service.ts';
 import { bounceAccounts } from '../bounces/tables.ts';
@@ -155,7 +156,7 @@ function unconfirmed(
 ): UserError {
 	return new UserError(
 		'PRECONDITION_FAILED',
-		`With ${name} go ${senderCount} senders, ${keys} DKIM keys and ${accounts} bounce accounts. Nothing was removed. Type the name of the domain to confirm.`,
+		`With ${name} go ${counted(senderCount, 'sender')}, ${counted(keys, 'DKIM key')} and ${counted(accounts, 'bounce account')}. Nothing was removed. Type the name of the domain to confirm.`,
 		{ reason: 'confirm-needed', field: 'confirm' }
 	);
 }

@@ -1,5 +1,6 @@
 import { and, eq, gt, lte, sql } from 'drizzle-orm';
 import type { z } from 'zod';
+import { counted } from '../../shared/counted.ts';
 import type { App } from '../app.ts';
 import type { DbOrTransaction } from '../core/database.ts';
 import { notFound, UserError } from '../core/errors.ts';
@@ -161,7 +162,7 @@ function hasErrors(rows: PlannedRow[]): UserError {
 	const wrong = rows.filter(({ errors }) => errors.length > 0);
 	return new UserError(
 		'PRECONDITION_FAILED',
-		`${wrong.length} lines of the import are wrong. Nothing was imported. Correct them and upload the file again.`,
+		`${wrong.length === 1 ? 'One line of the import is wrong' : `${counted(wrong.length, 'line')} of the import are wrong`}. Nothing was imported. Correct them and upload the file again.`,
 		{
 			reason: 'import-has-errors',
 			problems: wrong.slice(0, 100).map(({ line, errors }) => ({ line, errors }))

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
+import { counted } from '../../shared/counted.ts';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import type { Caller } from '../core/trpc.ts';
@@ -94,7 +95,7 @@ async function applySource(
 		return {
 			value,
 			status: 'ok',
-			output: `${domains} domains, ${senders} senders, ${keys} DKIM keys, read in one transaction.`
+			output: `${counted(domains, 'domain')}, ${counted(senders, 'sender')}, ${counted(keys, 'DKIM key')}, read in one transaction.`
 		};
 	});
 	try {

@@ -1,3 +1,4 @@
+import { counted } from '../../shared/counted.ts';
 import { checkRelayHosts } from './check-relay.ts';
 import type { PolicyHead, PolicySettings } from './input.ts';
 import { defaultListeners } from './node.ts';
@@ -176,7 +177,7 @@ function* checkTls(settings: PolicySettings, tls: TlsFacts | undefined, now: num
 		yield [
 			'warning',
 			'tls-expires',
-			`${name} expires in ${days} days. Mail clients will then refuse it. Renew it.`,
+			`${name} expires in ${counted(days, 'day')}. Mail clients will then refuse it. Renew it.`,
 			field
 		];
 	}

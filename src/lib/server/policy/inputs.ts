@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { itemId, line } from '../core/inputs.ts';
 import { listInput, pageOf } from '../core/paging.ts';
-import { stepNames } from './steps.ts';
+import { stepNames } from '../../shared/apply-steps.ts';
 import { routeName } from './routes/inputs.ts';
 import { watchReport } from './watch-report.ts';
 

@@ -1,3 +1,4 @@
+import { counted } from '../../shared/counted.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Kumod } from '../kumod/client.ts';
 import type { Credential } from '../kumod/http.ts';
@@ -70,7 +71,7 @@ export async function runPipeline(pipeline: Pipeline, revision: RevisionToApply)
 		const reader = kumodUser(host, pipeline.kumodBin);
 		const { write, privateKeys, name } = revision;
 		const made = await stageRevision({ host, roots, revision: name, sameData, reader, write, privateKeys });
-		const keys = made.newKeys === 0 ? '' : ` ${made.newKeys} new DKIM key files.`;
+		const keys = made.newKeys === 0 ? '' : ` ${counted(made.newKeys, 'new DKIM key file')}.`;
 		return { value: made, status: 'ok', output: `Revision ${revision.name} is on disk.${keys}` };
 	});
 	await steps.run('routes', async () => ({ value: undefined, ...(await revision.routes(staged.directory)) }));

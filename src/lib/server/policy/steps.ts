@@ -1,21 +1,8 @@
-/** The steps of an apply in their order; an outcome says how all of it ended. */
-export const stepNames = [
-	'snapshot',
-	'render',
-	'check',
-	'stage',
-	'routes',
-	'validate',
-	'swap',
-	'refresh',
-	'probe',
-	'watch',
-	'record'
-] as const;
-export type StepName = (typeof stepNames)[number];
+import type { StepName } from '../../shared/apply-steps.ts';
 
 export type StepStatus = 'ok' | 'failed' | 'skipped' | 'running';
 
+/** One step as it was; the outcome of an apply says how all of it ended. */
 export interface ApplyStep {
 	name: StepName | 'revert';
 	status: StepStatus;

@@ -1,4 +1,5 @@
 import type { Outputs } from '$lib/api';
+import { stepNames } from '$lib/shared/apply-steps';
 import type { Step } from '$lib/ui/step';
 
 export type Progress = Outputs['policy']['progress'];
@@ -17,19 +18,6 @@ const titles: Record<Progress['steps'][number]['name'], [done: string, waiting: 
 	record: ['Recorded', 'Record'],
 	revert: ['Put back', 'Put back']
 };
-const order = [
-	'snapshot',
-	'render',
-	'check',
-	'stage',
-	'routes',
-	'validate',
-	'swap',
-	'refresh',
-	'probe',
-	'watch',
-	'record'
-] as const;
 
 /** The steps of an apply as they are drawn: those that ran, then those still to come. */
 export function drawnSteps({ steps, outcome }: Pick<Progress, 'steps' | 'outcome'>): Step[] {
@@ -40,7 +28,7 @@ export function drawnSteps({ steps, outcome }: Pick<Progress, 'steps' | 'outcome
 		note: status === 'running' ? '' : duration(durationMs)
 	}));
 	const seen = new Set<string>(steps.map(({ name }) => name));
-	const ahead = outcome === 'running' ? order.filter((name) => !seen.has(name)) : [];
+	const ahead = outcome === 'running' ? stepNames.filter((name) => !seen.has(name)) : [];
 	return [...ran, ...ahead.map((name): Step => ({ title: titles[name][1], status: 'waiting' }))];
 }
 

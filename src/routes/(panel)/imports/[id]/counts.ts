@@ -1,12 +1,8 @@
+import { counted } from '$lib/shared/counted';
 import type { Outputs } from '$lib/api';
 
 type Preview = Outputs['imports']['preview'];
 type Result = Pick<Preview['summary'], 'domainsCreated' | 'sendersCreated' | 'sendersUpdated' | 'keysRequested'>;
-
-/** "3 domains". */
-export function counted(count: number, one: string): string {
-	return `${count.toLocaleString('en')} ${one}${count === 1 ? '' : 's'}`;
-}
 
 /** What an import adds and changes, one line for each kind that is there. */
 export function effectLines({ domainsCreated, sendersCreated, sendersUpdated, keysRequested }: Result): string[] {
