@@ -3,6 +3,8 @@ import { reader, router, writer } from '../core/trpc.ts';
 import { applyPending, restoreRevision } from './apply.ts';
 import { driftFile, listDrift } from './drift-detail.ts';
 import * as driftInputs from './drift-inputs.ts';
+import { foreignAnswer } from './foreign-inputs.ts';
+import { explainForeign } from './foreign.ts';
 import { getRevision, listRevisions } from './history.ts';
 import * as inputs from './inputs.ts';
 import { routesRouter } from './routes/router.ts';
@@ -51,6 +53,10 @@ export const policyRouter = router({
 		.input(driftInputs.driftFile)
 		.output(driftInputs.driftFileAnswer)
 		.query(({ ctx, input }) => driftFile(ctx.app, input)),
+	foreign: reader
+		.input(nothing)
+		.output(foreignAnswer)
+		.query(({ ctx }) => explainForeign(ctx.app)),
 	apply: writer(inputs.applyPolicy)
 		.output(inputs.applyAnswer)
 		.mutation(({ ctx, input }) => applyPending(ctx.app, ctx.caller, input)),
