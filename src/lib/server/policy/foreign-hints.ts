@@ -31,9 +31,18 @@ const note = (theirs: string, ours: string, href: string | null = null): Answer 
 	href
 });
 
-/** Reads a foreign policy as text and sets each construct it knows beside what ours would do. Nothing of it is run. */
-export function hintsFor(text: string, ours: Ours): Hint[] {
-	return recognise(text).map(({ code, line, value }) => ({ code, line, ...rules[code](value, ours) }));
+/**
+ * Reads a foreign policy as text and sets each construct it knows beside what ours would do. Nothing of it is run.
+ * @param shown the same lines, masked: a hint quotes nothing that they hide, but for names that everybody's policy has.
+ */
+export function hintsFor(lines: string[], shown: string[], ours: Ours): Hint[] {
+	const mayQuote = ({ code, line, value }: Construct) =>
+		(shown[line - 1] ?? '').includes(value) ||
+		(code === 'event' && Object.hasOwn(events, value)) ||
+		(code === 'helper' && Object.hasOwn(helpers, value));
+	return recognise(lines.join('\n'))
+		.filter(mayQuote)
+		.map(({ code, line, value }) => ({ code, line, ...rules[code](value, ours) }));
 }
 
 const rules: Record<Construct['code'], (value: string, ours: Ours) => Answer> = {
@@ -119,11 +128,15 @@ const rules: Record<Construct['code'], (value: string, ours: Ours) => Answer> = 
 		return note(theirs, `Ours uses the certificate ${tlsName} of etc/tls.`, '/settings#hostname');
 	},
 	event(value) {
-		const [ours, href] = events[value] ?? ['Its own events belong into custom.lua.', null];
+		const [ours, href] = (Object.hasOwn(events, value) ? events[value] : undefined) ?? [
+			'Its own events belong into custom.lua.',
+			null
+		];
 		return note(`Theirs handles the event ${value}.`, ours, href);
 	},
 	helper(value) {
-		return note(`Theirs uses ${value}.`, helpers[value] ?? 'What it reads from other files was not looked at.');
+		const ours = Object.hasOwn(helpers, value) ? helpers[value] : undefined;
+		return note(`Theirs uses ${value}.`, ours ?? 'What it reads from other files was not looked at.');
 	},
 	'other-file'(value) {
 		return note(`Theirs loads ${value}.`, 'That file was not looked at: what it does is not among these hints.');

@@ -20,7 +20,8 @@ export async function explainForeign(app: App): Promise<z.infer<typeof inputs.fo
 	const live = await readLive(app.host, policyRoots(app.env.kumomtaRoot));
 	if (live.kind !== 'foreign' && live.kind !== 'packaged') return null;
 	const text = bytesOf(live.text).toString('utf8');
-	const { lines, masked } = maskLines(text.split('\n'));
+	const raw = text.split('\n');
+	const { lines, masked } = maskLines(raw);
 	const pending = await waitForPending(app);
 	const lookup = liveLookup(join(pending.directory, 'directory.sqlite'));
 	try {
@@ -33,8 +34,7 @@ export async function explainForeign(app: App): Promise<z.infer<typeof inputs.fo
 			lines: lines.slice(0, shownLines).map((line) => line.slice(0, shownCharacters)),
 			lineCount: lines.length,
 			masked,
-			// Only what is shown is quoted: a hint never says more than the masked text.
-			hints: hintsFor(lines.join('\n'), { settings, sources, pools, hasDomain })
+			hints: hintsFor(raw, lines, { settings, sources, pools, hasDomain })
 		};
 	} finally {
 		lookup.close();
