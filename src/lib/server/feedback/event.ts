@@ -1,5 +1,7 @@
 import { emailAddress } from '../core/inputs.ts';
-import type { TakenRecord } from '../mail-log/service.ts';
+import type { Complaint, TakenRecord } from '../mail-log/service.ts';
+import { complaintClasses } from './report/feedback-report.ts';
+import { readOriginal } from './report/read-report.ts';
 import { readReturnPath } from './verp.ts';
 import type { feedbackEvents } from './tables.ts';
 
@@ -18,19 +20,19 @@ const kinds: Record<string, Event['kind']> = {
 /** The types of record that become events. */
 export const feedbackTypes: ReadonlySet<string> = new Set(Object.keys(kinds));
 
-/** IANA's feedback report types (RFC 5965 7.3, RFC 6430, RFC 6591); anything else is `other`: a stranger wrote it. */
-const complaintClasses = new Set(['abuse', 'fraud', 'virus', 'not-spam', 'opt-out', 'auth-failure', 'dmarc']);
-
 const normalised = (address: string) => emailAddress.safeParse(address).data || address.toLowerCase();
 
 /** One event for each recipient. `now` bounds what a report says about when it happened. */
 export function eventsOf({ record, segment, line }: TakenRecord, now: number): Event[] {
 	const { complaint } = record;
-	const returnPath = normalised(complaint?.mailFrom || record.sender);
+	// Some who complain name nobody; then the message that they return does.
+	const isSilent = complaint !== null && (complaint.mailFrom === '' || named(complaint) === undefined);
+	const original = isSilent && complaint.original.length > 0 ? readOriginal(complaint.original) : null;
+	const returnPath = normalised(complaint?.mailFrom || original?.returnPath || record.sender);
 	const kind = kinds[record.type] ?? 'bounce';
 	const written = kind === 'bounce' || kind === 'expiry' ? null : (readReturnPath(returnPath)?.recipient ?? null);
-	const named = complaint === null ? record.recipients : [...complaint.traced, ...complaint.recipients].slice(0, 1);
-	return (named.length > 0 ? named : ['']).map(normalised).map((recipient) => ({
+	const recipients = complaint === null ? record.recipients : [named(complaint) ?? original?.recipients[0] ?? ''];
+	return (recipients.length > 0 ? recipients : ['']).map(normalised).map((recipient) => ({
 		at: Math.min(record.at, now),
 		kind,
 		class: kind === 'complaint' ? complaintClass(complaint?.type) : bounceClass(record.classification),
@@ -48,5 +50,6 @@ export function eventsOf({ record, segment, line }: TakenRecord, now: number): E
 	}));
 }
 
+const named = ({ traced, recipients }: Complaint): string | undefined => traced[0] ?? recipients[0];
 const complaintClass = (type = '') => (complaintClasses.has(type) ? type : 'other');
 const bounceClass = (text: string) => (/^[A-Za-z0-9_-]{1,40}$/.test(text) ? text : 'Uncategorized');

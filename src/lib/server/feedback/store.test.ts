@@ -52,7 +52,16 @@ it('records become events and counts by hour, once, with their owner and without
 				original_mail_from: 'x@elsewhere.example'
 			}
 		}),
-		record({ type: 'Feedback', recipient: null, feedback_report: { feedback_type: '\u202ewild' } })
+		record({ type: 'Feedback', recipient: null, feedback_report: { feedback_type: '\u202ewild' } }),
+		record({
+			type: 'Feedback',
+			sender: 'fbl@bounce.example.com',
+			recipient: null,
+			feedback_report: {
+				feedback_type: 'not-spam',
+				original_message: 'Return-Path: <news000001@example.com>\r\nTo: "Ann" <Ann@Example.org>\r\n\r\nHello'
+			}
+		})
 	];
 	writeFileSync(join(directory, '1'), zstdCompressSync(records.map((each) => `${JSON.stringify(each)}\n`).join('')));
 	for (const tail of [createLogTail(app, feedbackTaker(app)), createLogTail(app, feedbackTaker(app))]) {
@@ -72,7 +81,8 @@ it('records become events and counts by hour, once, with their owner and without
 		['report', 'InvalidRecipient', 'ann@example.org', 'forwarded@example.net', domainId, null],
 		['report', 'Uncategorized', 'ann@example.org', null, domainId, null],
 		['complaint', 'abuse', 'eve@example.org', null, null, null],
-		['complaint', 'other', '', null, domainId, null]
+		['complaint', 'other', '', null, domainId, null],
+		['complaint', 'not-spam', 'ann@example.org', null, domainId, senderId]
 	]);
 	const hour = clock.now() - 7_200_000;
 	expect(
@@ -82,6 +92,7 @@ it('records become events and counts by hour, once, with their owner and without
 	).toEqual([
 		[hour, domainId, senderId, 'bounce', 'InvalidRecipient', 2],
 		[hour, '', '', 'complaint', 'abuse', 1],
+		[hour, domainId, senderId, 'complaint', 'not-spam', 1],
 		[hour, domainId, '', 'complaint', 'other', 1],
 		[hour, domainId, senderId, 'expiry', 'InvalidRecipient', 1],
 		[hour, domainId, '', 'report', 'InvalidRecipient', 1],

@@ -31,7 +31,9 @@ export const logSegments = sqliteTable(
 		index('log_segments_name').on(table.directory, table.name),
 		index('log_segments_gone').on(table.goneAt),
 		index('log_segments_seen').on(table.seenAt),
-		index('log_segments_bad').on(table.seenAt).where(sql`state = 'damaged' or unreadable_lines > 0`),
+		index('log_segments_bad')
+			.on(table.seenAt)
+			.where(sql`state = 'damaged' or unreadable_lines > 0`),
 		check('log_segments_state', sql`${table.state} in ('open', 'done', 'damaged')`)
 	]
 );
