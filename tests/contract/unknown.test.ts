@@ -25,6 +25,7 @@ async function makeAndRemove(): Promise<void> {
 	const key = await must('dkim.generate', { domainId: domain.id, algorithm: 'ed25519' });
 	const sender = await must('senders.create', { domainId: domain.id, localPart: 'news', poolId: pool.id });
 	const bounce = await must('bounces.create', { domainId: domain.id, localPart: 'box', password: null });
+	const suppression = await must('suppression.add', { address: 'former@example.org' });
 	const upload = await must('imports.create', { kind: 'domains-and-senders' });
 	const [input] = validInputs(world, 1)['policy.routes.create']!;
 	const route = await must('policy.routes.create', input);
@@ -39,6 +40,7 @@ async function makeAndRemove(): Promise<void> {
 		['policy.routes', route],
 		['senders', sender],
 		['bounces', bounce],
+		['suppression', suppression],
 		['dkim', key],
 		['domains', domain],
 		['pools', pool],
@@ -47,7 +49,7 @@ async function makeAndRemove(): Promise<void> {
 		await must(`${router}.remove`, { id: item.id });
 	Object.assign(gone, { source: source.id, pool: pool.id, domain: domain.id, key: key.id, pendingKey: key.id });
 	Object.assign(gone, { sender: sender.id, bounce: bounce.id, import: upload.id, session: 'formersession222' });
-	Object.assign(gone, { route: route.id });
+	Object.assign(gone, { route: route.id, suppression: suppression.id });
 	expect(Object.keys(gone).sort()).toEqual(
 		Object.keys(ids)
 			.filter((kind) => kind !== 'apply')
@@ -94,7 +96,7 @@ const idFields = procedures.flatMap(({ path, input }) =>
 );
 
 /** A filter of a list finds nothing then. */
-const filters = ['senders.list domainId', 'bounces.list domainId'];
+const filters = ['senders.list domainId', 'bounces.list domainId', 'suppression.list domainId'];
 /** Names what may drop out of a policy; here the call is refused before, since nothing was reviewed. */
 const wishes = ['policy.apply dropping.0', 'policy.restore dropping.0'];
 

@@ -3,6 +3,7 @@ import type { DbOrTransaction } from '../core/database.ts';
 import type * as inputs from './inputs.ts';
 import type { SuppressionItem } from './item.ts';
 import { walkSuppressions } from './list.ts';
+import { getScope } from './service.ts';
 
 const header = 'address,domain,reason,created_at,expires_at,class,code,status,count,note\r\n';
 
@@ -11,6 +12,7 @@ export async function exportSuppressions(
 	db: DbOrTransaction,
 	input: z.infer<typeof inputs.exportSuppressions>
 ): Promise<z.infer<typeof inputs.exported>> {
+	await getScope(db, input.domainId);
 	const { items, nextCursor } = await walkSuppressions(db, input);
 	const head = input.cursor === undefined ? header : '';
 	return { text: head + items.map(lineOf).join(''), rows: items.length, nextCursor };

@@ -27,7 +27,7 @@ export async function checkSuppression(
 	app: App,
 	{ address, domainId }: z.infer<typeof inputs.checkSuppression>
 ): Promise<z.infer<typeof inputs.checked>> {
-	const scopes = domainId === undefined ? undefined : ['', ...(domainId === null ? [] : [domainId])];
+	const scopes = domainId === undefined ? undefined : ['', await getScope(app.db, domainId)];
 	const rows = await readItems(app.db)
 		.where(
 			and(
@@ -121,7 +121,7 @@ async function readAddresses(list: Wrong['list'], texts: string[]): Promise<{ ad
 }
 
 /** The domain's id, or empty for the global list. @throws UserError no-such-domain */
-async function getScope(tx: DbOrTransaction, domainId: string | null | undefined): Promise<string> {
+export async function getScope(tx: DbOrTransaction, domainId: string | null | undefined): Promise<string> {
 	if (domainId === null || domainId === undefined) return '';
 	const [domain] = await tx.select({ id: domains.id }).from(domains).where(eq(domains.id, domainId)).limit(1);
 	if (domain !== undefined) return domain.id;
