@@ -53,7 +53,8 @@ const step = z.object({
 	name: z.enum([...stepNames, 'revert']),
 	status: z.enum(['ok', 'failed', 'skipped', 'running']),
 	durationMs: z.int(),
-	output: z.string()
+	output: z.string(),
+	refusal: z.object({ reason: z.string(), problems: z.array(z.unknown()) }).optional()
 });
 
 export const statusAnswer = z.object({

@@ -31,7 +31,7 @@ export function createStepLog(clock: () => number, changed: (steps: ApplyStep[])
 			} catch (error) {
 				const output =
 					error instanceof UserError ? error.message : 'Something went wrong inside the panel; its log says what.';
-				Object.assign(step, { status: 'failed', output });
+				Object.assign(step, { status: 'failed', output, ...refusalOf(error) });
 				throw error;
 			} finally {
 				step.durationMs = Math.max(0, clock() - startedAt);
@@ -47,4 +47,11 @@ export function createStepLog(clock: () => number, changed: (steps: ApplyStep[])
 			await changed(steps);
 		}
 	};
+}
+
+/** What an apply that is answered later than it was asked still has to tell. */
+function refusalOf(error: unknown): Pick<ApplyStep, 'refusal'> {
+	if (!(error instanceof UserError)) return {};
+	const { reason, problems } = error.detail;
+	return reason === undefined || problems === undefined ? {} : { refusal: { reason, problems } };
 }

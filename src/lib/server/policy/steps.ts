@@ -8,6 +8,8 @@ export interface ApplyStep {
 	status: StepStatus;
 	durationMs: number;
 	output: string;
+	/** The reason and the problems of the refusal that this step ended with. */
+	refusal?: { reason: string; problems: unknown[] };
 }
 
 export type ApplyOutcome = 'running' | 'applied' | 'unchanged' | 'refused' | 'failed' | 'reverted' | 'interrupted';

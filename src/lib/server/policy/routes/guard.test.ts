@@ -1,6 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { applyPending } from '../apply.ts';
+import { usualTimes } from '../apply-run.ts';
 import { moveToWarm, request, routesApp, statuses, writeCustomLua } from '../../../../../tests/support/routes-app.ts';
+
+const moved = [
+	'leaves by pool warm instead of main',
+	'does not leave from source Out 1 any more',
+	'may leave from source Out 2 too'
+];
 
 describe('an apply', () => {
 	it('with a broken route goes nowhere live; with its name it does, and both are audited', async () => {
@@ -15,8 +23,8 @@ describe('an apply', () => {
 		for (const wishes of [{}, { overridingRoutes: ['another'] }, { overridingRoutes: [] }]) {
 			const { error } = await apply(wishes);
 			expect(error).toMatchObject({ code: 'PRECONDITION_FAILED', reason: 'routes-broken' });
-			expect(error.message).toContain('“news” leaves by pool warm instead of main');
-			expect(error.data.problems).toEqual([{ route: 'news', difference: 'leaves by pool warm instead of main' }]);
+			expect(error.message).toContain(`“news” ${moved.join(', ')}. Nothing went live.`);
+			expect(error.data.problems).toEqual([{ route: 'news', differences: moved }]);
 			expect(readFileSync(roots.init, 'utf8')).toBe(live);
 			expect(await must('status')).toMatchObject({ liveRevision: 1, runningApplyId: null });
 		}
@@ -27,7 +35,7 @@ describe('an apply', () => {
 
 		const overridden = await apply({ overridingRoutes: ['news'] });
 		expect(overridden.data).toMatchObject({ outcome: 'applied' });
-		expect(overridden.data.steps[4].output).toContain('Overridden: “news” leaves by pool warm instead of main.');
+		expect(overridden.data.steps[4].output).toContain(`Overridden: “news” ${moved.join(', ')}.`);
 		expect(readFileSync(roots.init, 'utf8')).not.toBe(live);
 		const audited = await run(
 			"SELECT outcome, reason, input FROM audit_entries WHERE action = 'policy.apply' ORDER BY id"
@@ -38,6 +46,29 @@ describe('an apply', () => {
 			['ok', null]
 		]);
 		expect(audited.rows.at(-1)?.input as string).toContain('"overridingRoutes":["news"]');
+	});
+
+	it('whose routes last longer than an answer waits is refused in its record, as a short one', async () => {
+		const at = await routesApp();
+		await at.must('routes.create', { name: 'news', request });
+		await at.apply();
+		await moveToWarm(at);
+		const { hash } = await at.must('preview');
+		const caller = { actor: 'cli:0', name: 'cli:0', userId: null, sessionId: null };
+		const times = { ...usualTimes, answerAfterMs: 0 };
+		const { outcome, applyId } = await applyPending(at.app, caller, { expectedHash: hash }, times);
+		expect(outcome).toBe('running');
+		await expect
+			.poll(async () => (await at.must('progress', { applyId })).outcome, { timeout: 15_000 })
+			.toBe('refused');
+		const { steps } = await at.must('progress', { applyId });
+		const short = (await at.apply()).error;
+		expect(steps.at(-1)).toMatchObject({
+			name: 'routes',
+			status: 'failed',
+			output: short.message,
+			refusal: { reason: 'routes-broken', problems: short.data.problems }
+		});
 	});
 
 	it('without routes says so, and leaves nothing staged when a route refuses the first one', async () => {

@@ -25,8 +25,9 @@ export async function guardRoutes(app: App, directory: string, overriding: strin
 	return { status: 'ok', output: lines.join('\n') };
 }
 
-const inWords = ({ name, differences: [first] }: RouteResult) =>
-	`“${name}” ${first?.text ?? 'differs'}`.replace(/[.\s]+$/, '');
+const textsOf = ({ differences }: RouteResult) =>
+	differences.length === 0 ? ['differs'] : differences.map(({ text }) => text);
+const inWords = (result: RouteResult) => `“${result.name}” ${textsOf(result).join(', ')}`.replace(/[.\s]+$/, '');
 
 /** Its list has those that were named too: whoever tries again names them all. */
 function routesBroken(blocking: RouteResult[], broken: RouteResult[]): UserError {
@@ -38,7 +39,7 @@ function routesBroken(blocking: RouteResult[], broken: RouteResult[]): UserError
 		`${count} broken: ${named}${more}. Nothing went live. Correct the configuration or the route, or apply again and override by name.`,
 		{
 			reason: 'routes-broken',
-			problems: broken.map(({ name, differences }) => ({ route: name, difference: differences[0]?.text ?? '' }))
+			problems: broken.map((each) => ({ route: each.name, differences: textsOf(each) }))
 		}
 	);
 }

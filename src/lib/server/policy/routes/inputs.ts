@@ -79,6 +79,12 @@ const result = z.object({
 	status: z.enum(['kept', 'broken', 'not-run']),
 	differences: z.array(difference)
 });
+export const checkRoutes = z
+	.strictObject({
+		/** Absent: what an apply would make now. */
+		revision: z.int().min(1).optional()
+	})
+	.prefault({});
 export const checkAnswer = z.object({ items: z.array(result) });
 
 export type Expectation = z.infer<typeof expectation>;

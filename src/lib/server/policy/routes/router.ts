@@ -1,4 +1,4 @@
-import { nothing, removeById, removed } from '../../core/inputs.ts';
+import { removeById, removed } from '../../core/inputs.ts';
 import { reader, router, writer } from '../../core/trpc.ts';
 import * as inputs from './inputs.ts';
 import * as service from './service.ts';
@@ -18,7 +18,7 @@ export const routesRouter = router({
 		.output(removed)
 		.mutation(({ ctx, input }) => service.removeRoute(ctx.app, input)),
 	check: reader
-		.input(nothing)
+		.input(inputs.checkRoutes)
 		.output(inputs.checkAnswer)
-		.query(({ ctx }) => service.checkRoutes(ctx.app))
+		.query(({ ctx, input }) => service.checkRoutes(ctx.app, input))
 });

@@ -26,6 +26,21 @@ describe('the saved routes', () => {
 		expect(items[1].differences[0]).toEqual({ code: 'pool', text: 'leaves by pool warm instead of main' });
 	});
 
+	it('are checked on any revision, and on none that is not there', async () => {
+		const at = await routesApp();
+		const { must, call, apply } = at;
+		await must('routes.create', { name: 'news', request });
+		await apply();
+		await moveToWarm(at);
+		await apply({ overridingRoutes: ['news'] });
+		const checked = async (input: object) => statuses(await must('routes.check', input));
+		expect(await checked({ revision: 1 })).toEqual(['news kept']);
+		expect(await checked({ revision: 2 })).toEqual(['news broken']);
+		expect(await checked({})).toEqual(['news broken']);
+		expect((await call('routes.check', { revision: 3 })).error.reason).toBe('no-such-revision');
+		expect((await call('routes.check', { revision: 0 })).error.code).toBe('BAD_REQUEST');
+	});
+
 	it('keep what an update leaves out, and refuse a version that moved', async () => {
 		const { must, call } = await routesApp();
 		const expectation = { verdict: 'accepted', pool: 'main' };

@@ -7,7 +7,7 @@ import { given } from '../../core/inputs.ts';
 import { follows, listPage, matchesText, ordered } from '../../core/paging.ts';
 import type { Page } from '../../core/paging.ts';
 import type { SimulatedMessage } from '../simulate/inputs.ts';
-import { simulate, withPendingSimulator } from '../simulate/service.ts';
+import { simulate, withSimulator } from '../simulate/service.ts';
 import { goldenRoutes } from '../tables.ts';
 import { expectationOf } from './expectation.ts';
 import { routeItem } from './inputs.ts';
@@ -88,11 +88,14 @@ export async function removeRoute(
 	});
 }
 
-/** All routes on what an apply would make now, by name. @throws UserError what makes a policy unreadable */
-export async function checkRoutes(app: App): Promise<z.infer<typeof inputs.checkAnswer>> {
+/** All routes on one revision, by name. @throws UserError no-such-revision, and what makes a policy unreadable */
+export async function checkRoutes(
+	app: App,
+	{ revision }: z.infer<typeof inputs.checkRoutes>
+): Promise<z.infer<typeof inputs.checkAnswer>> {
 	const rows = await allRoutes(app);
 	if (rows.length === 0) return { items: [] };
-	return { items: await withPendingSimulator(app, (run) => playRoutes(rows, run)) };
+	return { items: await withSimulator(app, revision, (run) => playRoutes(rows, run)) };
 }
 
 async function pendingExpectation(app: App, request: SimulatedMessage): Promise<inputs.Expectation> {

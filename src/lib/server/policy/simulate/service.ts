@@ -39,7 +39,7 @@ export async function simulate(
 	{ revision, ...message }: z.infer<typeof inputs.simulate>
 ): Promise<inputs.SimulateAnswer> {
 	const { kumodBin } = app.env;
-	const opened = () => (revision === undefined ? openPending(app) : openPast(app, revision));
+	const opened = () => open(app, revision);
 	const first = await inTurn(app, async () => {
 		const { hash, changed, directory, simulator } = await opened();
 		if (kumodBin === undefined) return { hash, changed, simulation: await simulator.run(message) };
@@ -64,12 +64,16 @@ function withChanged(simulation: inputs.Simulation, changed: string[]): inputs.S
 }
 
 /**
- * Several messages to what an apply would make now, all to the same.
- * @throws UserError what makes a policy unreadable, and what `work` throws
+ * Several messages to one revision, undefined for what an apply would make now.
+ * @throws UserError no-such-revision, what makes a policy unreadable, and what `work` throws
  */
-export async function withPendingSimulator<T>(app: App, work: (run: Simulator['run']) => Promise<T>): Promise<T> {
+export async function withSimulator<T>(
+	app: App,
+	revision: number | undefined,
+	work: (run: Simulator['run']) => Promise<T>
+): Promise<T> {
 	return inTurn(app, async () => {
-		const { simulator, idle } = await openPending(app);
+		const { simulator, idle } = await open(app, revision);
 		return work((message) => {
 			idle.refresh();
 			return simulator.run(message);
@@ -85,6 +89,9 @@ function inTurn<T>(app: App, work: () => Promise<T>): Promise<T> {
 	);
 	return running;
 }
+
+const open = (app: App, revision: number | undefined): Promise<Kept> =>
+	revision === undefined ? openPending(app) : openPast(app, revision);
 
 async function openPending(app: App): Promise<Kept> {
 	const pending = await waitForPending(app);

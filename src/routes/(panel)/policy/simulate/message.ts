@@ -20,6 +20,46 @@ export const usualMessage = (sender: string): MessageValues => ({
 	revision: ''
 });
 
+/** A link to the form as it is filled in: nothing in it is a secret, since no password is asked for. */
+export function queryOf({ arrival, mailFrom, recipients, from, headers, revision }: MessageValues): URLSearchParams {
+	return new URLSearchParams({
+		by: arrival.listener,
+		as: arrival.authenticatedAs,
+		client: arrival.clientAddress,
+		mailfrom: mailFrom,
+		to: recipients,
+		from,
+		headers,
+		...(revision === '' ? {} : { revision })
+	});
+}
+
+/** What a link says; the rest as the sender that it names, or else `sender`, would send it. */
+export function valuesOf(query: URLSearchParams, sender: string): MessageValues {
+	const usual = usualMessage(query.get('as') ?? sender);
+	const { listener, clientAddress, authenticatedAs } = usual.arrival;
+	const revision = query.get('revision') ?? '';
+	return {
+		arrival: {
+			listener: query.get('by') ?? listener,
+			clientAddress: query.get('client') ?? clientAddress,
+			authenticatedAs
+		},
+		mailFrom: query.get('mailfrom') ?? usual.mailFrom,
+		recipients: query.get('to') ?? usual.recipients,
+		from: query.get('from') ?? usual.from,
+		headers: query.get('headers') ?? usual.headers,
+		revision: /^[1-9]\d{0,8}$/.test(revision) ? revision : ''
+	};
+}
+
+/** Another login takes the addresses along that were the old one's. */
+export function withLogin(values: MessageValues, login: string): MessageValues {
+	const { arrival, mailFrom, from } = values;
+	const moved = (address: string) => (address === arrival.authenticatedAs ? login : address);
+	return { ...values, arrival: { ...arrival, authenticatedAs: login }, mailFrom: moved(mailFrom), from: moved(from) };
+}
+
 const lines = (text: string) =>
 	text
 		.split('\n')

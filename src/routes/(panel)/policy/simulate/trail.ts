@@ -39,6 +39,7 @@ const rules: Record<string, string> = {
 	'no-relay': 'Mail for others is taken from senders only.',
 	'not-trusted': 'The HTTP API trusts this machine and senders with a password.',
 	'too-many-logins': 'Logins come too fast.',
+	syntax: 'KumoMTA can not read this address.',
 	'policy-error': 'The policy itself failed.',
 	custom: 'custom.lua decided this.'
 };
