@@ -58,6 +58,8 @@ export function estateInput({ domains, senders }: EstateSize): PolicyInput {
 			name: domainName(number),
 			bounceHost: `bounce.${domainName(number)}`,
 			acceptAnyReturnPath: true,
+			reportFailures: true,
+			suppression: true,
 			complaintAddress: null
 		})),
 		dkimKeys: numbers(domains).map((number) => ({
@@ -150,7 +152,7 @@ export async function fillDatabase(client: Client, input: PolicyInput, now = 1):
 async function fillDomains(client: Client, input: PolicyInput, now: number): Promise<void> {
 	await insert(
 		client,
-		'domains (id, name, bounce_host, accept_any_return_path, complaint_address, dmarc, created_at)',
+		'domains (id, name, bounce_host, accept_any_return_path, complaint_address, report_failures, suppression, dmarc, created_at)',
 		input.domains,
 		(row) => [
 			row.id,
@@ -158,6 +160,8 @@ async function fillDomains(client: Client, input: PolicyInput, now: number): Pro
 			row.bounceHost,
 			Number(row.acceptAnyReturnPath),
 			row.complaintAddress,
+			Number(row.reportFailures),
+			Number(row.suppression),
 			'{"policy":"none"}',
 			now
 		]

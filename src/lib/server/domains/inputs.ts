@@ -36,6 +36,10 @@ const optional = {
 	bounceHost: hostName().optional(),
 	/** Whether MAIL FROM may be any address at the bounce host; VERP needs it. */
 	acceptAnyReturnPath: z.boolean().optional(),
+	/** Whether failures in delivery are reported to the bounce account that the message names as its return path. */
+	reportFailures: z.boolean().optional(),
+	/** Whether recipients on the domain's and the global suppression list are refused. */
+	suppression: z.boolean().optional(),
 	complaintAddress: emailAddress.nullable().optional(),
 	dmarc: dmarc.optional()
 };
@@ -67,6 +71,8 @@ export const domainItem = z.object({
 	displayName: z.string(),
 	bounceHost: z.string(),
 	acceptAnyReturnPath: z.boolean(),
+	reportFailures: z.boolean(),
+	suppression: z.boolean(),
 	complaintAddress: z.string().nullable(),
 	dmarc: z.object({
 		policy: action,

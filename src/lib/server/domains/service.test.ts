@@ -115,6 +115,8 @@ describe('a domain', () => {
 			displayName: 'bücher.example',
 			bounceHost: 'bounce.xn--bcher-kva.example',
 			acceptAnyReturnPath: true,
+			reportFailures: true,
+			suppression: true,
 			complaintAddress: null,
 			dmarc: { policy: 'none', percentage: 100, aggregateReports: null },
 			readiness: { ready: false, reasons: [{ code: 'no-dkim-key' }] },
@@ -123,14 +125,26 @@ describe('a domain', () => {
 			version: 1
 		});
 		expect(await api.domains.get({ id: domain.id })).toEqual(domain);
-		const { id, name, bounceHost, acceptAnyReturnPath, complaintAddress } = domain;
-		expect(policyDomain.safeParse({ id, name, bounceHost, acceptAnyReturnPath, complaintAddress }).success).toBe(true);
+		const { id, name, bounceHost, acceptAnyReturnPath, reportFailures, suppression, complaintAddress } = domain;
+		const fields = { id, name, bounceHost, acceptAnyReturnPath, reportFailures, suppression, complaintAddress };
+		expect(policyDomain.safeParse(fields).success).toBe(true);
 	});
 
 	it('may have a name of 246 octets', async () => {
 		const name = `${'x'.repeat(60)}.`.repeat(4) + 'ab';
 		expect(name).toHaveLength(246);
 		expect((await create(name)).bounceHost).toHaveLength(253);
+	});
+
+	it.each([
+		['reportFailures', { reportFailures: false, suppression: true }],
+		['suppression', { reportFailures: true, suppression: false }]
+	] as const)('switches %s off, and nothing else', async (name, expected) => {
+		const { id } = await create('a.example');
+		expect(await api.domains.update({ id, version: 1, [name]: false })).toMatchObject(expected);
+		expect(await api.domains.update({ id, acceptAnyReturnPath: false })).toMatchObject(expected);
+		const made = await api.domains.create({ name: 'b.example', [name]: false });
+		expect(await api.domains.get({ id: made.id })).toMatchObject(expected);
 	});
 
 	it('keeps what an update leaves out, clears what is null, and counts versions', async () => {

@@ -42,6 +42,7 @@ const keyInWords = ({ selector, algorithm }: DomainValue['keys'][number]) =>
 const keysInWords = ({ keys }: DomainValue) => keys.map(keyInWords).join(', ') || 'none';
 const complaintsInWords = ({ complaint }: DomainValue) => complaint ?? 'nobody';
 const returnsInWords = ({ anyReturnPath }: DomainValue) => (anyReturnPath ? 'any address' : 'bounce accounts only');
+const onOff = (isOn: true | undefined) => (isOn ? 'on' : 'off');
 const stateInWords = ({ ready, reason }: DomainValue) => (ready ? 'ready' : `not ready: ${reason ?? ''}`);
 const passwordOf = ({ salt, hash, iterations }: SenderValue) => JSON.stringify([salt, hash, iterations]);
 
@@ -108,6 +109,8 @@ export function domainInWords(name: string, was: DomainValue | undefined, is: Do
 		['state', stateInWords(was), stateInWords(is)],
 		['bounce host', was.bounceHost, is.bounceHost],
 		['accepts bounces at', returnsInWords(was), returnsInWords(is)],
+		['reports of failures', onOff(was.reports), onOff(is.reports)],
+		['suppression lists', onOff(was.suppression), onOff(is.suppression)],
 		['complaints to', complaintsInWords(was), complaintsInWords(is)],
 		['DKIM keys', keysInWords(was), keysInWords(is)],
 		['other addresses from relay hosts count to', was.domainSender ?? 'nobody', is.domainSender ?? 'nobody']

@@ -100,6 +100,8 @@ export const policyDomain = z.strictObject({
 	name: hostname,
 	bounceHost: hostname,
 	acceptAnyReturnPath: z.boolean(),
+	reportFailures: z.boolean(),
+	suppression: z.boolean(),
 	complaintAddress: address.nullable()
 });
 

@@ -63,7 +63,7 @@ export function createParser(passSender: (sender: PolicySender) => void) {
 	}
 
 	function add(kind: PageKind, cells: Cells): void {
-		const [a, b, c, d, e, f] = cells;
+		const [a, b, c, d, e, f, g] = cells;
 		switch (kind) {
 			case 'settings':
 				settings = cells;
@@ -81,7 +81,15 @@ export function createParser(passSender: (sender: PolicySender) => void) {
 			case 'removed_pool':
 				return keep(policyTombstones.shape.pools.element, head.tombstones.pools, a, ['pool', undefined, a]);
 			case 'domain': {
-				const raw = { id: b, name: a, bounceHost: c, acceptAnyReturnPath: isSet(d), complaintAddress: e };
+				const raw = {
+					id: b,
+					name: a,
+					bounceHost: c,
+					acceptAnyReturnPath: isSet(d),
+					reportFailures: isSet(f),
+					suppression: isSet(g),
+					complaintAddress: e
+				};
 				return keep(policyDomain, head.domains, raw, ['domain', b, a]);
 			}
 			case 'dkim_key': {

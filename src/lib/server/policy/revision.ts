@@ -104,8 +104,17 @@ export function* readRevisionSenders(directory: string, head: PolicyHead): Gener
 		yield policySender.parse(senderOf(address, JSON.parse(text) as SenderValue, { domains, pools }));
 }
 
-function domainOf({ id, name, bounceHost, anyReturnPath, complaint }: DomainValue): PolicyHead['domains'][number] {
-	return { id, name, bounceHost, acceptAnyReturnPath: anyReturnPath, complaintAddress: complaint ?? null };
+function domainOf(value: DomainValue): PolicyHead['domains'][number] {
+	const { id, name, bounceHost, anyReturnPath, complaint, reports, suppression } = value;
+	return {
+		id,
+		name,
+		bounceHost,
+		acceptAnyReturnPath: anyReturnPath,
+		reportFailures: reports === true,
+		suppression: suppression === true,
+		complaintAddress: complaint ?? null
+	};
 }
 
 function senderOf(

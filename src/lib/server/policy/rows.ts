@@ -12,12 +12,21 @@ export interface DomainValue {
 	name: string;
 	bounceHost: string;
 	anyReturnPath: boolean;
+	/** Absent is off, as in revisions that knew no reports and no suppression. */
+	reports?: true;
+	suppression?: true;
 	complaint?: string;
 	keys: { selector: string; algorithm: string }[];
 	domainSender?: string;
 	ready: boolean;
 	/** ASCII, at most 100 characters. */
 	reason?: string;
+}
+
+export interface BounceHostValue {
+	domain: string;
+	/** The domain's only bounce account, to which any return path belongs. */
+	account?: string;
 }
 
 export interface SenderValue {
@@ -91,23 +100,39 @@ export function senderRows(sender: PolicySender, { domain, pool }: { domain: str
  */
 export function* headRows(head: PolicyHead, judgement: Judgement): Generator<DirectoryRow> {
 	yield* domainRows(head, judgement);
-	for (const { bounceHost, name } of head.domains.toSorted((a, b) => byText(a.bounceHost, b.bounceHost)))
-		yield ['bounce_host', bounceHost, JSON.stringify({ domain: name })];
+	yield* bounceHostRows(head, judgement);
 	for (const [tenant, pool] of [...judgement.orphans].sort(([a], [b]) => byText(a, b)))
 		yield ['tenant', tenant, JSON.stringify({ pool })];
-	for (const { id, address, enabled } of head.mailboxes)
-		if (enabled && !judgement.keptOut.has(id)) yield ['mailbox', address, JSON.stringify({ id })];
+	for (const { id, address } of receiving(head, judgement)) yield ['mailbox', address, JSON.stringify({ id })];
 	yield* keyRows(head, judgement);
 }
 
+const receiving = ({ mailboxes }: PolicyHead, { keptOut }: Judgement) =>
+	mailboxes.filter(({ id, enabled }) => enabled && !keptOut.has(id));
+
+function* bounceHostRows(head: PolicyHead, judgement: Judgement): Generator<DirectoryRow> {
+	const accounts = Map.groupBy(receiving(head, judgement), ({ domainId }) => domainId);
+	for (const { id, bounceHost, name, acceptAnyReturnPath } of head.domains.toSorted((a, b) =>
+		byText(a.bounceHost, b.bounceHost)
+	)) {
+		const [account, ...more] = accounts.get(id) ?? [];
+		const isOnly = acceptAnyReturnPath && more.length === 0;
+		const value: BounceHostValue = { domain: name, account: isOnly ? account?.address : undefined };
+		yield ['bounce_host', bounceHost, JSON.stringify(value)];
+	}
+}
+
 function* domainRows(head: PolicyHead, { keys, notReady, domainSenders }: Judgement): Generator<DirectoryRow> {
-	for (const { id, name, bounceHost, acceptAnyReturnPath, complaintAddress } of head.domains) {
+	for (const domain of head.domains) {
+		const { id, name, bounceHost, acceptAnyReturnPath, complaintAddress } = domain;
 		const reason = notReady.get(id);
 		const value: DomainValue = {
 			id,
 			name,
 			bounceHost,
 			anyReturnPath: acceptAnyReturnPath,
+			reports: domain.reportFailures || undefined,
+			suppression: domain.suppression || undefined,
 			complaint: complaintAddress ?? undefined,
 			keys: (keys.get(id) ?? []).map(({ selector, algorithm }) => ({ selector, algorithm })),
 			domainSender: domainSenders.get(id),

@@ -31,7 +31,15 @@ const pageQueries: Record<Exclude<PageKind, 'settings'>, { from: string; key: st
 	domain: {
 		from: 'domains',
 		key: 'name',
-		columns: ['name', 'id', 'bounce_host', 'accept_any_return_path', 'complaint_address']
+		columns: [
+			'name',
+			'id',
+			'bounce_host',
+			'accept_any_return_path',
+			'complaint_address',
+			'report_failures',
+			'suppression'
+		]
 	},
 	dkim_key: {
 		from: 'dkim_keys',
