@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { isPutBackOwed } from '../lib/shared/apply-steps.ts';
 import { counted } from '../lib/shared/counted.ts';
 import { exit, UsageError } from './command.ts';
 import type { Command, Exit, Invocation, Option } from './command.ts';
@@ -187,17 +188,21 @@ async function report(
 ): Promise<Exit> {
 	const tell = options['json'] === true ? () => {} : createWatchTeller(print);
 	let answer = started;
-	while (answer.outcome === 'running') {
+	// Seen twice: the moment between the last step and the record of how it ended looks the same.
+	for (let stuck = 0; answer.outcome === 'running' && stuck < 2;) {
 		await wait(500);
 		const progress = await api.policy.progress({ applyId: answer.applyId });
 		tell(progress);
+		stuck = isPutBackOwed(progress) ? stuck + 1 : 0;
 		answer = progress;
 	}
 	if (options['json'] === true) print(JSON.stringify(answer));
 	else {
 		for (const { name, status: state, durationMs, output } of answer.steps)
 			print(`${name.padEnd(9)} ${state.padEnd(8)} ${durationMs} ms  ${output}`.trimEnd());
-		print(`${answer.outcome}${answer.revision === null ? '' : `: revision ${answer.revision}`}`);
+		print(
+			`${isPutBackOwed(answer) ? 'not put back' : answer.outcome}${answer.revision === null ? '' : `: revision ${answer.revision}`}`
+		);
 	}
 	return answer.outcome === 'applied' || answer.outcome === 'unchanged' ? exit.ok : exit.checkFailed;
 }

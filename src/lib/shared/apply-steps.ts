@@ -13,3 +13,15 @@ export const stepNames = [
 	'record'
 ] as const;
 export type StepName = (typeof stepNames)[number];
+
+/** A revision that should go and could not be put back: its way back is tried again until it is done. */
+export function isPutBackOwed({
+	outcome,
+	steps
+}: {
+	outcome: string;
+	steps: readonly { name: string; status: string }[];
+}): boolean {
+	const last = steps.at(-1);
+	return outcome === 'running' && last?.name === 'revert' && last.status === 'failed';
+}

@@ -1,3 +1,4 @@
+import { isPutBackOwed } from '../../shared/apply-steps.ts';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import type { Caller } from '../core/trpc.ts';
@@ -140,7 +141,7 @@ async function execute(run: ApplyRun, work: (run: ApplyRun) => Promise<ApplyOutc
 	const { app, id, steps } = run;
 	try {
 		const outcome = await work(run);
-		if (outcome === 'running') await recordSteps(app, id, steps.steps);
+		if (outcome === 'running') await recordOpen(run);
 		else await finishRecord(app, id, outcome, steps.steps);
 		return answerOf(run, outcome);
 	} catch (error) {
@@ -150,6 +151,17 @@ async function execute(run: ApplyRun, work: (run: ApplyRun) => Promise<ApplyOutc
 		if (outcome === 'refused' || steps.steps.every(isBeforeStage)) throw error;
 		return answerOf(run, outcome);
 	}
+}
+
+/** What is settled later stays open in the record; a way back that failed is told in the log too. */
+async function recordOpen({ app, id, steps, revision }: ApplyRun): Promise<void> {
+	if (isPutBackOwed({ outcome: 'running', steps: steps.steps }))
+		app.log.error('a revision could not be put back', {
+			applyId: id,
+			revision: revision?.number,
+			output: steps.steps.at(-1)?.output
+		});
+	await recordSteps(app, id, steps.steps);
 }
 
 const isBeforeStage = ({ name }: ApplyStep) => name === 'snapshot' || name === 'render' || name === 'check';

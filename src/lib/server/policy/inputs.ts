@@ -76,8 +76,9 @@ export const statusAnswer = z.object({
 	watching: z
 		.object({
 			applyId: z.string(),
-			phase: z.enum(['epoch', 'watching', 'confirming']),
-			untilAt: z.int(),
+			/** `putting-back`: it should have gone and could not be put back yet. */
+			phase: z.enum(['epoch', 'watching', 'confirming', 'putting-back']),
+			untilAt: z.int().nullable(),
 			/** Until then it has to be confirmed, or it is taken back; null: it need not be. */
 			confirmUntilAt: z.int().nullable()
 		})

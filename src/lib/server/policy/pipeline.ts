@@ -13,14 +13,22 @@ import { findManifest } from './drift.ts';
 import { join } from 'node:path';
 import { probeForeign, probeKumod, readLoads } from './probe.ts';
 import type { Patience } from './probe.ts';
-import { findDueRefresh, forgetRefresh, refreshKumod, rememberRefresh, secondBumpAfterMs } from './refresh.ts';
-import type { RefreshContext, RefreshKind } from './refresh.ts';
+import { undo } from './put-back.ts';
+import {
+	findDueRefresh,
+	planSecondBump,
+	refreshContext,
+	refreshKumod,
+	rememberRefresh,
+	secondBumpAfterMs
+} from './refresh.ts';
+import type { RefreshKind } from './refresh.ts';
 import type { Manifest } from './revision.ts';
 import type { PolicyRoots } from './roots.ts';
 import { stageRevision } from './stage.ts';
 import type { StepResult } from './step-result.ts';
 import type { StepLog } from './step-log.ts';
-import { putBack, stagedInit, swapIn, writeStagedInit } from './swap.ts';
+import { stagedInit, swapIn, writeStagedInit } from './swap.ts';
 import { validatePolicy } from './validate.ts';
 import { needsConfirmation, watchStep } from './watch-step.ts';
 import type { WatchHooks } from './watch-step.ts';
@@ -56,7 +64,7 @@ export interface RevisionToApply {
 	routes: (directory: string) => Promise<StepResult>;
 }
 
-/** `running`: the server stopped while a confirmation was awaited; the next start settles it. */
+/** `running`: what comes next is settled later: a confirmation when the server stopped, or a way back that the disk refused. */
 export type PipelineOutcome = 'applied' | 'failed' | 'reverted' | 'running';
 
 /**
@@ -128,8 +136,7 @@ export async function goLive(pipeline: Pipeline, change: Change): Promise<Pipeli
 		(await swap(pipeline, change)) && (await tellAndLook(asNow, { ...change, loadsBefore, secondBumpAt }));
 	const end = isUnharmed ? await watch() : 'back';
 	if (end !== 'back') return end === 'left' ? 'running' : 'applied';
-	await undo(asBefore, { ...change, secondBumpAt });
-	return 'reverted';
+	return (await undo(asBefore, { ...change, secondBumpAt })) ? 'reverted' : 'running';
 }
 
 /** A KumoMTA that runs a revision asks for the credential, or not, as that revision says; Settings may have moved on. */
@@ -175,7 +182,8 @@ async function tellAndLook(pipeline: Pipeline, change: SwappedChange): Promise<b
 			await host.faultPoint('refresh.before');
 			const result = await refreshKumod(refreshContext(pipeline), change.kind);
 			await host.faultPoint('refresh.told');
-			if (result.status !== 'failed') await planSecondBump(pipeline, revision.name, secondBumpAt);
+			if (result.status !== 'failed')
+				await planSecondBump(host, pipeline.roots, { revision: revision.name, dueAt: secondBumpAt });
 			return { value: result, ...result };
 		})
 	);
@@ -198,12 +206,6 @@ const nothingToProbe: StepResult = {
 	output: 'KumoMTA was not told, so there is nothing to look at.'
 };
 
-/** The refresh that was owed is made; the second epoch outlives this process. */
-async function planSecondBump({ host, roots }: Pipeline, revision: string, dueAt: number | undefined): Promise<void> {
-	if (dueAt === undefined) await forgetRefresh(host, roots);
-	else await rememberRefresh(host, roots, { revision, kind: 'bump', dueAt });
-}
-
 /** After the swap even a bug must lead back, so it becomes a failed step. */
 async function caught(work: () => Promise<StepResult>): Promise<StepResult> {
 	try {
@@ -211,43 +213,4 @@ async function caught(work: () => Promise<StepResult>): Promise<StepResult> {
 	} catch (error) {
 		return { status: 'failed', output: error instanceof Error ? error.message : String(error) };
 	}
-}
-
-const refreshContext = ({ host, kumod, credential, kumodBin }: Pipeline): RefreshContext => ({
-	host,
-	kumod,
-	credential,
-	isInstalled: kumodBin !== undefined
-});
-
-/** Puts back what was live before a change that another process made. */
-export function takeBack(pipeline: Pipeline, change: Change & { secondBumpAt: number | undefined }): Promise<void> {
-	return undo(speakingTo(pipeline, change.before), change);
-}
-
-async function undo(
-	pipeline: Pipeline,
-	{ revision, before, kind, secondBumpAt }: Omit<SwappedChange, 'loadsBefore'>
-): Promise<void> {
-	const { host, roots, kumod, credential, patience, steps, clock } = pipeline;
-	await steps.run('revert', async () => {
-		if (before !== undefined) await rememberRefresh(host, roots, { revision: before.revision, kind, dueAt: clock() });
-		await putBack(host, roots, revision.live);
-		const lines = [before ? `Revision ${before.revision} is live again.` : 'What was live before is live again.'];
-		const refreshed = await refreshKumod(refreshContext(pipeline), kind);
-		lines.push(refreshed.output);
-		if (refreshed.status !== 'failed') await planSecondBump(pipeline, before?.revision ?? '', before && secondBumpAt);
-		if (refreshed.status !== 'ok' || before === undefined)
-			return { value: undefined, status: refreshed.status, output: lines.join('\n') };
-		const listeners = listenersOf(before);
-		const probed = await probeKumod({
-			kumod,
-			credential,
-			patience,
-			loadsBefore: undefined,
-			refreshed: kind,
-			listeners
-		});
-		return { value: undefined, status: probed.status, output: [...lines, probed.output].join('\n') };
-	});
 }

@@ -10,8 +10,9 @@ import { takeLock } from './lock.ts';
 import { removeKeyTemporaries, removeLeftovers } from './retention.ts';
 import { policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
+import type { ApplyStep } from './steps.ts';
 import { applies, revisions } from './tables.ts';
-import { endedSteps, settlementOf, takeBackInterrupted } from './watch-recover.ts';
+import { endedSteps, settlementOf, stuckSteps, takeBackInterrupted } from './watch-recover.ts';
 import type { ApplyRow } from './apply-record.ts';
 
 /**
@@ -52,13 +53,21 @@ export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<v
 async function settle(app: App, roots: PolicyRoots, row: ApplyRow): Promise<void> {
 	const settlement = settlementOf(row, await readLive(app.host, roots), app.clock());
 	if (settlement === 'open') return;
-	const taken = settlement === 'back' ? await takeBackInterrupted(app, roots, row) : [];
+	const taken = settlement === 'back' ? await takeBackInterrupted(app, roots, row) : undefined;
+	const steps = endedSteps(row.steps, settlement);
+	if (taken?.isBack === false) return keepStuck(app, row, stuckSteps(steps, taken.steps));
 	const outcome = settlement !== 'back' ? settlement : taken === undefined ? 'interrupted' : 'reverted';
-	const steps = [...endedSteps(row.steps, settlement), ...(taken ?? [])];
+	steps.push(...(taken?.steps ?? []));
 	// Before the record: a crash between the two tells it twice rather than never.
 	await auditSettled(app, 'policy.settle', row.id, { revision: row.revision, outcome });
 	await app.db.update(applies).set({ outcome, finishedAt: app.clock(), steps }).where(eq(applies.id, row.id));
 	app.log.warn('an interrupted apply was settled', { applyId: row.id, revision: row.revision, outcome });
+}
+
+/** It stays open, so that every page says it and the next turn tries again. */
+async function keepStuck(app: App, { id, revision }: ApplyRow, steps: ApplyStep[]): Promise<void> {
+	app.log.error('a revision could not be put back', { applyId: id, revision, output: steps.at(-1)?.output });
+	await app.db.update(applies).set({ steps }).where(eq(applies.id, id));
 }
 
 const auditSettled = (app: App, action: string, target: string, input: unknown) =>

@@ -71,3 +71,25 @@ export async function findDueRefresh(host: Host, roots: PolicyRoots): Promise<Du
 		return undefined;
 	}
 }
+
+/** The refresh that was owed is made; the second epoch outlives this process. */
+export async function planSecondBump(
+	host: Host,
+	roots: PolicyRoots,
+	{ revision, dueAt }: { revision: string; dueAt: number | undefined }
+): Promise<void> {
+	if (dueAt === undefined) await forgetRefresh(host, roots);
+	else await rememberRefresh(host, roots, { revision, kind: 'bump', dueAt });
+}
+
+export const refreshContext = ({
+	host,
+	kumod,
+	credential,
+	kumodBin
+}: Omit<RefreshContext, 'isInstalled'> & { kumodBin: string | undefined }): RefreshContext => ({
+	host,
+	kumod,
+	credential,
+	isInstalled: kumodBin !== undefined
+});

@@ -106,6 +106,7 @@ async function makeLive(
 	const before = manifestOf(roots, live);
 	const change = { revision: { number, name, live }, manifest, before, kind: refreshKind(before, manifest) };
 	const outcome = await goLive(await pipelineOf(run), change);
+	if (outcome === 'running') return outcome;
 	await steps.run('record', async () => {
 		if (outcome === 'applied') await markApplied(app, roots, number, name);
 		return { value: undefined, status: 'ok', output: `Recorded as ${outcome}.` };

@@ -3,9 +3,10 @@ import type { ApplyRow } from './apply-record.ts';
 import { panelCredential } from './credential.ts';
 import { bytesOf, readLive, readLua, revisionIn, sha256 } from './live.ts';
 import type { Live } from './live.ts';
-import { manifestOf, refreshKind, takeBack } from './pipeline.ts';
+import { manifestOf, refreshKind } from './pipeline.ts';
 import { usualPatience } from './probe.ts';
 import type { Patience } from './probe.ts';
+import { takeBack } from './put-back.ts';
 import { secondBumpAfterMs } from './refresh.ts';
 import type { PolicyRoots } from './roots.ts';
 import { createStepLog } from './step-log.ts';
@@ -27,8 +28,14 @@ export function settlementOf(row: ApplyRow, live: Live, now: number): Settlement
 	const wasWatched =
 		report !== undefined || row.steps.some(({ name, status }) => name === 'watch' && status === 'running');
 	const isLive = live.kind === 'ours' && live.number === row.revision;
-	const isBad = end?.takeBack === true || ['breach', 'taken-back', 'not-confirmed'].includes(report?.verdict ?? 'good');
-	if (!isLive) return wasWatched && isBad ? 'reverted' : 'interrupted';
+	const failed = new Set(row.steps.filter(({ status }) => status === 'failed').map(({ name }) => name));
+	const hasFailedLive = (['refresh', 'probe', 'watch', 'revert'] as const).some((name) => failed.has(name));
+	const isBad =
+		end?.takeBack === true ||
+		['breach', 'taken-back', 'not-confirmed'].includes(report?.verdict ?? 'good') ||
+		hasFailedLive ||
+		(isLive && failed.has('swap'));
+	if (!isLive) return (wasWatched || hasFailedLive) && isBad ? 'reverted' : 'interrupted';
 	if (isBad) return 'back';
 	if (row.confirmUntilAt !== null && confirmed === undefined)
 		return now >= row.confirmUntilAt || row.confirmUntilAt - now > longestMs ? 'back' : 'open';
@@ -47,16 +54,22 @@ export function endedSteps(steps: ApplyStep[], settlement: Settlement): ApplySte
 	});
 }
 
+/** The steps of a way back that was tried again and failed again: the last try stands for those before it. */
+export function stuckSteps(steps: ApplyStep[], tried: ApplyStep[]): ApplyStep[] {
+	const last = steps.at(-1);
+	return [...(last?.name === 'revert' ? steps.slice(0, -1) : steps), ...tried];
+}
+
 /**
- * Puts back what was live before an apply whose process is gone. Answers the steps that it took; undefined: what was live
- * before is not there any more.
+ * Puts back what was live before an apply whose process is gone, or whose way back failed. Answers the steps that it took
+ * and whether it is live again; undefined: what was live before is not there any more.
  */
 export async function takeBackInterrupted(
 	app: App,
 	roots: PolicyRoots,
 	row: ApplyRow,
 	patience: Patience = usualPatience
-): Promise<ApplyStep[] | undefined> {
+): Promise<{ isBack: boolean; steps: ApplyStep[] } | undefined> {
 	const now = await readLive(app.host, roots);
 	const before = liveFrom(await readLua(app.host, roots.previous));
 	if (!('number' in now) || ('number' in before ? before.number : null) !== row.previousRevision) return undefined;
@@ -64,7 +77,7 @@ export async function takeBackInterrupted(
 	const steps = createStepLog(clock, () => Promise.resolve());
 	const credential = await panelCredential(app);
 	const [manifest, manifestBefore] = [manifestOf(roots, now), manifestOf(roots, before)];
-	await takeBack(
+	const isBack = await takeBack(
 		{ host, kumod, roots, clock, steps, patience, kumodBin: env.kumodBin, credential, watch: undefined },
 		{
 			revision: { number: now.number, name: now.revision, live: before },
@@ -74,7 +87,7 @@ export async function takeBackInterrupted(
 			secondBumpAt: manifest?.sourcesHash === manifestBefore?.sourcesHash ? undefined : clock() + secondBumpAfterMs
 		}
 	);
-	return steps.steps;
+	return { isBack, steps: steps.steps };
 }
 
 function liveFrom(text: string | undefined): Live {

@@ -1,4 +1,5 @@
 import { desc, eq } from 'drizzle-orm';
+import { isPutBackOwed } from '../../shared/apply-steps.ts';
 import type { App } from '../app.ts';
 import { notFound, UserError } from '../core/errors.ts';
 import type { Caller } from '../core/trpc.ts';
@@ -10,7 +11,8 @@ import { postWish } from './watch-mailbox.ts';
 import { mailboxOf } from './watch-report.ts';
 
 /**
- * Ends the watch of an apply, in whatever process it runs: it is kept, or taken back at once.
+ * Ends the watch of an apply, in whatever process it runs: it is kept, or taken back at once. One that could not be put
+ * back is tried again.
  * @throws UserError NOT_FOUND; not-watched: it is over already, or not there yet.
  */
 export async function endWatch(
@@ -19,6 +21,7 @@ export async function endWatch(
 	{ applyId, takeBack = false }: { applyId: string; takeBack?: boolean | undefined }
 ): Promise<{ applyId: string }> {
 	const row = await watchedApply(app, applyId);
+	if (!takeBack && isPutBackOwed(row)) throw putBackOwed();
 	const wish = { by: name, at: app.clock(), takeBack };
 	if (watchOf(row) === null || !(await postWish(app.db, applyId, 'end', wish))) throw notWatched();
 	await recoverApplies(app);
@@ -59,13 +62,17 @@ function notWatched(): UserError {
 
 export interface Watching {
 	applyId: string;
-	phase: 'epoch' | 'watching' | 'confirming';
-	untilAt: number;
+	/** `putting-back`: it should have gone and could not be put back yet. */
+	phase: 'epoch' | 'watching' | 'confirming' | 'putting-back';
+	/** When the phase ends; null: when what stands in the way is gone. */
+	untilAt: number | null;
 	/** Until then it has to be confirmed; null: it need not be. */
 	confirmUntilAt: number | null;
 }
 
-export function watchOf({ id, outcome, watch, confirmUntilAt }: ApplyRow): Watching | null {
+export function watchOf({ id, outcome, watch, confirmUntilAt, steps }: ApplyRow): Watching | null {
+	if (isPutBackOwed({ outcome, steps }))
+		return { applyId: id, phase: 'putting-back', untilAt: null, confirmUntilAt: null };
 	const { report, confirmed } = mailboxOf(watch);
 	if (outcome !== 'running' || report === undefined || report.phase === 'ended') return null;
 	const { phase, untilAt } = report;
@@ -83,9 +90,18 @@ export async function findWatching(app: App): Promise<Watching | null> {
 	return rows.map(watchOf).find((watching) => watching !== null) ?? null;
 }
 
+function putBackOwed(): UserError {
+	return new UserError(
+		'CONFLICT',
+		'The last apply should go and could not be put back. It is still live, and nothing else is applied. Remove what its last step names: it is then put back by itself within a minute.',
+		{ reason: 'apply-running' }
+	);
+}
+
 /** Why another apply must wait, when the one before it is being watched. */
 export function watchedRefusal({ phase, untilAt, confirmUntilAt }: Watching): UserError {
-	const until = new Date(phase === 'confirming' ? (confirmUntilAt ?? untilAt) : untilAt).toISOString();
+	if (phase === 'putting-back') return putBackOwed();
+	const until = new Date((phase === 'confirming' ? (confirmUntilAt ?? untilAt) : untilAt) ?? 0).toISOString();
 	const [what, todo] =
 		phase === 'confirming'
 			? ['waits to be confirmed', 'Confirm it or take it back']

@@ -1,88 +1,25 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
-import { caller, openTestApp, temporaryDirectory } from '../../../../tests/support/app.ts';
-import type { TestApp } from '../../../../tests/support/app.ts';
-import { makeKumodExecutableDouble } from '../../../../tests/support/kumod-executable-double.ts';
-import { startKumodDouble } from '../../../../tests/support/kumod-http-double.ts';
-import { fillEstate, testHost } from '../../../../tests/support/policy-app.ts';
+import { rmSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { caller } from '../../../../tests/support/app.ts';
 import { refusalOf } from '../../../../tests/support/refusal.ts';
-import { startSmtpDouble } from '../../../../tests/support/smtp-double.ts';
-import { createKumod } from '../kumod/client.ts';
+import {
+	apply,
+	edit,
+	initOf,
+	pauseOne,
+	rename,
+	runningId,
+	watchedNode,
+	who
+} from '../../../../tests/support/watched-node.ts';
 import { update } from '../settings/service.ts';
 import { applyPending } from './apply.ts';
-import { closeCompiler } from './compile.ts';
 import { recoverApplies } from './recover.ts';
 import { refreshAgain } from './refresh-again.ts';
 import { policyRoots } from './roots.ts';
-import { getPreview, getProgress, getStatus } from './service.ts';
+import { getProgress, getStatus } from './service.ts';
 import { stopWatches } from './watch-stop.ts';
-import { findWatching } from './watch-wishes.ts';
 import { confirmMs } from './watch.ts';
-import type { Timer } from './watch.ts';
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-	for (const close of closers.splice(0).reverse()) await close();
-});
-
-const who = { actor: 'cli:0', name: 'the test', userId: null, sessionId: null };
-const patience = { validateMs: 1500, aliveMs: 200, loadedMs: 200, greetMs: 500, pauseMs: 20 };
-
-/** A clock that only sleeping moves; `onSleep` is what happens meanwhile. */
-function virtualTimer() {
-	let now = 0;
-	const timer = {
-		now: () => now,
-		sleep: async (ms: number, signal: AbortSignal) => {
-			now += ms;
-			await timer.onSleep(now);
-			if (!signal.aborted) await new Promise((resolve) => setImmediate(resolve));
-		},
-		onSleep: (_now: number): void | Promise<void> => {}
-	};
-	return timer satisfies Timer & { onSleep: unknown };
-}
-
-/** KumoMTA and a listener, doubles; revision 1 is live. The wall clock is the test's. */
-async function watchedNode() {
-	const bin = makeKumodExecutableDouble(temporaryDirectory());
-	const api = await startKumodDouble();
-	const smtp = await startSmtpDouble('greets');
-	closers.push(api.close, smtp.close);
-	let at = Date.UTC(2026, 0, 5, 12);
-	const timer = virtualTimer();
-	const fault: { point?: (name: string) => void | Promise<void> } = {};
-	const restart = () => {
-		api.script.luaLoadCount = 1;
-		return Promise.resolve({ isDone: true, detail: 'was restarted' });
-	};
-	const status = () => Promise.resolve({ isManaged: true, isActive: true, detail: 'active (running)' });
-	const app = await openTestApp({
-		clock: () => at,
-		env: { KUMOD_BIN: bin.bin },
-		host: { ...testHost((name) => fault.point?.(name)), systemd: { status, restart } },
-		kumod: createKumod(api.url)
-	});
-	closers.push(() => closeCompiler(app));
-	await fillEstate({ client: app.database.client, keys: app.keys }, { domains: 2, senders: 4 });
-	await update(app, {
-		listeners: [{ address: '127.0.0.1', port: smtp.port, purpose: 'inbound' }],
-		watchSeconds: 0
-	});
-	const node = { app, api, smtp, timer, fault, setClock: (next: number) => (at = next), clock: () => at };
-	expect(await apply(node)).toMatchObject({ outcome: 'applied', revision: 1 });
-	await update(app, { watchSeconds: 60 });
-	return node;
-}
-
-type Node = { app: TestApp; timer: ReturnType<typeof virtualTimer> };
-const apply = async ({ app, timer }: Node) =>
-	applyPending(app, who, { expectedHash: (await getPreview(app)).hash }, { answerAfterMs: 20_000, patience, timer });
-const edit = ({ app }: Node, sql: string) => app.database.client.execute(sql);
-const pauseOne = "UPDATE senders SET status = 'paused' WHERE seq = (SELECT min(seq) FROM senders)";
-const rename = "UPDATE settings SET hostname = 'new.example.net'";
-const initOf = ({ app }: Node) => readFileSync(policyRoots(app.env.kumomtaRoot).init, 'utf8');
-const runningId = async ({ app }: Node) => (await findWatching(app))?.applyId ?? 'none';
 
 describe('an apply that is watched', () => {
 	it('is kept when all is well, after exactly its time, whatever the wall clock does', async () => {

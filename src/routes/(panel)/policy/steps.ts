@@ -1,5 +1,5 @@
 import type { Outputs } from '$lib/api';
-import { stepNames } from '$lib/shared/apply-steps';
+import { isPutBackOwed, stepNames } from '$lib/shared/apply-steps';
 import type { Step } from '$lib/ui/step';
 
 export type Progress = Outputs['policy']['progress'];
@@ -28,7 +28,8 @@ export function drawnSteps({ steps, outcome }: Pick<Progress, 'steps' | 'outcome
 		note: status === 'running' ? '' : duration(durationMs)
 	}));
 	const seen = new Set<string>(steps.map(({ name }) => name));
-	const ahead = outcome === 'running' ? stepNames.filter((name) => !seen.has(name)) : [];
+	const ahead =
+		outcome === 'running' && !isPutBackOwed({ outcome, steps }) ? stepNames.filter((name) => !seen.has(name)) : [];
 	return [...ran, ...ahead.map((name): Step => ({ title: titles[name][1], status: 'waiting' }))];
 }
 
