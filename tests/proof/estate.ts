@@ -1,6 +1,6 @@
 import { pbkdf2Sync } from 'node:crypto';
 import type { PolicyInput } from '../../src/lib/server/policy/input.ts';
-import { estateId, estateInput } from '../support/estate.ts';
+import { estateBcrypt, estateId, estateInput } from '../support/estate.ts';
 import type { EstateSize } from '../support/estate.ts';
 
 /** Ten or fewer hosts that may relay; the last address of the network is one of them. */
@@ -45,7 +45,8 @@ export function proofEstate(size: EstateSize): PolicyInput {
 			id: estateId(`mailbox ${local}`, number),
 			domainId: domain.id,
 			address: `${local}@${domain.bounceHost}`,
-			enabled
+			enabled,
+			login: number % 2 === 0 ? null : { hash: estateBcrypt(number), quotaBytes: 1_048_576 }
 		}))
 	);
 	varySenders(input, Math.ceil(size.senders / size.domains));

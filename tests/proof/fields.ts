@@ -56,6 +56,7 @@ export const fields: Field[] = [
 	inside('senders.verifier.salt', ({ senders }) => senders[0]?.verifier ?? {}, 'salt'),
 	inside('senders.verifier.hash', ({ senders }) => senders[0]?.verifier ?? {}, 'hash'),
 	...of('mailboxes', 'id', 'domainId', 'address'),
+	inside('mailboxes.login.hash', ({ mailboxes }) => mailboxes.find(({ login }) => login)?.login ?? {}, 'hash'),
 	inside('tombstones.senders.tenant', ({ tombstones }) => tombstones.senders[0] ?? {}, 'tenant'),
 	inside('tombstones.senders.pool', ({ tombstones }) => tombstones.senders[0] ?? {}, 'pool'),
 	{

@@ -75,11 +75,15 @@ export function estateInput({ domains, senders }: EstateSize): PolicyInput {
 			id: estateId('mailbox', number),
 			domainId: estateId('domain', number),
 			address: `replies@bounce.${domainName(number)}`,
-			enabled: true
+			enabled: true,
+			login: number % 3 === 2 ? null : { hash: estateBcrypt(number), quotaBytes: 1_048_576 * (1 + (number % 5)) }
 		})),
 		tombstones: { senders: [{ tenant: 'gone.example', pool: 'main' }], pools: ['former'] }
 	};
 }
+
+/** Of the right shape; nothing verifies against it. */
+export const estateBcrypt = (number: number) => `$2b$10$${hexOf('bcrypt', number).slice(0, 53)}`;
 
 function estateSender(number: number, domain: number): PolicyInput['senders'][number] {
 	const local = `s${String(number).padStart(6, '0')}`;
@@ -185,14 +189,15 @@ async function fillDomains(client: Client, input: PolicyInput, now: number): Pro
 	);
 	await insert(
 		client,
-		'bounce_accounts (id, domain_id, local_part, address, quota_bytes, retention_days, notes, enabled, created_at)',
+		'bounce_accounts (id, domain_id, local_part, address, password_hash, quota_bytes, retention_days, notes, enabled, created_at)',
 		input.mailboxes,
 		(row) => [
 			row.id,
 			row.domainId,
 			row.address.split('@')[0] ?? '',
 			row.address,
-			1_000_000,
+			row.login?.hash ?? null,
+			row.login?.quotaBytes ?? 1_000_000,
 			30,
 			'',
 			Number(row.enabled),

@@ -1,5 +1,6 @@
+import { bytesText } from '../../shared/bytes.ts';
 import type { Manifest } from './revision.ts';
-import type { DomainValue, SenderValue } from './rows.ts';
+import type { DomainValue, MailboxValue, SenderValue } from './rows.ts';
 
 const number = new Intl.NumberFormat('en');
 const algorithms: Record<string, string> = { 'rsa-2048': 'RSA 2048', 'rsa-4096': 'RSA 4096', ed25519: 'Ed25519' };
@@ -64,14 +65,7 @@ export function senderInWords(address: string, was: SenderValue | undefined, is:
 	const who = `Sender ${address}`;
 	if (is === undefined) return { text: `${who} is removed` };
 	if (was === undefined) return { text: `${who} ${newSender(is)}` };
-	const password =
-		passwordOf(was) === passwordOf(is)
-			? ''
-			: is.hash === undefined
-				? 'removed'
-				: was.hash === undefined
-					? 'set'
-					: 'changed';
+	const password = passwordInWords(passwordOf(was) === passwordOf(is), was, is);
 	const fields = fieldsOf([
 		['pool', was.pool, is.pool],
 		['limit', rateInWords(was.rate), rateInWords(is.rate)],
@@ -84,6 +78,31 @@ export function senderInWords(address: string, was: SenderValue | undefined, is:
 	]);
 	return changed(who, was.id !== is.id, fields);
 }
+
+type Hashed = Pick<MailboxValue, 'hash'>;
+
+/** What became of a password; empty when it is the same. */
+function passwordInWords(isSame: boolean, was: Hashed, is: Hashed): string {
+	if (isSame) return '';
+	if (is.hash === undefined) return 'removed';
+	return was.hash === undefined ? 'set' : 'changed';
+}
+
+/** One line for a bounce account; never a part of its password's hash. */
+export function mailboxInWords(address: string, was: MailboxValue | undefined, is: MailboxValue | undefined): Wording {
+	const who = `Bounce account ${address}`;
+	if (is === undefined) return { text: `${who} is removed or paused` };
+	if (was === undefined) return { text: `${who} is new${is.hash === undefined ? ', without a password' : ''}` };
+	const password = passwordInWords(was.hash === is.hash, was, is);
+	const fields = fieldsOf([
+		['quota', quotaInWords(was), quotaInWords(is)],
+		['password', password === '' ? '' : was.hash === undefined ? 'none' : 'set', password]
+	]);
+	return changed(who, was.id !== is.id, fields);
+}
+
+/** Nobody opens the mailbox of an account without a password, so a revision says no quota for it. */
+const quotaInWords = ({ quota }: MailboxValue) => (quota === undefined ? 'none' : bytesText(quota));
 
 function newSender(is: SenderValue): string {
 	const parts = [`is new, in pool ${is.pool}`];

@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import { z } from 'zod';
-import { domainInWords, senderInWords } from './change-words.ts';
+import { domainInWords, mailboxInWords, senderInWords } from './change-words.ts';
 import type { FieldChange, Wording } from './change-words.ts';
 import { differenceTable } from './difference-table.ts';
 import type { DifferenceTable } from './difference-table.ts';
@@ -8,7 +8,7 @@ import { nodeChanges } from './node-changes.ts';
 import { addedRows, changedRows, openPair, removedRows } from './pair.ts';
 import type { ObjectTable } from './pair.ts';
 import { readManifest } from './revision.ts';
-import type { DomainValue, SenderValue } from './rows.ts';
+import type { DomainValue, MailboxValue, SenderValue } from './rows.ts';
 
 export const changeScopes = [
 	'setting',
@@ -254,6 +254,5 @@ export function wording(table: ObjectTable, key: string, { was, now }: { was?: s
 	if (table === 'domain') return domainInWords(key, parse<DomainValue>(was), parse<DomainValue>(now));
 	if (table === 'sender') return senderInWords(key, parse<SenderValue>(was), parse<SenderValue>(now));
 	if (table === 'tenant') return { text: `The queues of the removed sender ${key} are forgotten` };
-	const verb = was === undefined ? 'is new' : now === undefined ? 'is removed or paused' : 'was removed and made anew';
-	return { text: `Bounce account ${key} ${verb}` };
+	return mailboxInWords(key, parse<MailboxValue>(was), parse<MailboxValue>(now));
 }

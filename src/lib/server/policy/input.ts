@@ -133,7 +133,19 @@ export const policySender = z.strictObject({
 	verifier: z.strictObject({ salt: hex, hash: hex.length(64), iterations: z.int().min(1).max(4096) }).nullable()
 });
 
-export const policyMailbox = z.strictObject({ id: itemId, domainId: itemId, address, enabled: z.boolean() });
+export const policyMailbox = z.strictObject({
+	id: itemId,
+	domainId: itemId,
+	address,
+	enabled: z.boolean(),
+	/** What Dovecot checks: bcrypt in modular crypt format, bytes. Null: no password is set, nobody can read the mail. */
+	login: z
+		.strictObject({
+			hash: z.string().regex(/^\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/),
+			quotaBytes: z.int().min(1)
+		})
+		.nullable()
+});
 
 export const policyTombstones = z.strictObject({
 	/** Removed senders whose spooled mail still needs a pool. */

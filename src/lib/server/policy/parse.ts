@@ -105,12 +105,11 @@ export function createParser(passSender: (sender: PolicySender) => void) {
 					undefined,
 					undefined
 				]);
-			case 'mailbox':
-				return keep(policyMailbox, head.mailboxes, { id: b, domainId: c, address: a, enabled: isSet(d) }, [
-					'bounce-account',
-					b,
-					a
-				]);
+			case 'mailbox': {
+				const login = e === null ? null : { hash: e, quotaBytes: f };
+				const raw = { id: b, domainId: c, address: a, enabled: isSet(d), login };
+				return keep(policyMailbox, head.mailboxes, raw, ['bounce-account', b, a]);
+			}
 		}
 	}
 

@@ -7,7 +7,7 @@ import { policyInput, policySender } from './input.ts';
 import type { PolicyHead, PolicyPool, PolicySender, PolicySettings, PolicySource } from './input.ts';
 import type { PolicyHashes } from './render.ts';
 import { limitOf } from './rows.ts';
-import type { DomainValue, SenderValue, TenantValue } from './rows.ts';
+import type { DomainValue, MailboxValue, SenderValue, TenantValue } from './rows.ts';
 
 export interface RevisionFile {
 	path: string;
@@ -84,9 +84,10 @@ function readHeadRows(path: string, head: PolicyHead): void {
 			const { pool, sender } = JSON.parse(text) as TenantValue;
 			if (sender === undefined) head.tombstones.senders.push({ tenant: key, pool });
 		} else if (table === 'mailbox') {
-			const { id } = JSON.parse(text) as { id: string };
+			const { id, quota, hash } = JSON.parse(text) as MailboxValue;
 			const domainId = hosts.get(key.slice(key.lastIndexOf('@') + 1)) ?? '';
-			head.mailboxes.push({ id, domainId, address: key, enabled: true });
+			const login = hash === undefined || quota === undefined ? null : { hash, quotaBytes: quota };
+			head.mailboxes.push({ id, domainId, address: key, enabled: true, login });
 		} else {
 			const { id, algorithm, hash } = JSON.parse(text) as { id: string; algorithm: 'ed25519'; hash: string };
 			const [domain = '', selector = ''] = key.split('/');

@@ -55,6 +55,15 @@ export interface TenantValue {
 	maxAge?: number;
 }
 
+/** KumoMTA's program reads the id; the rest is for Dovecot. */
+export interface MailboxValue {
+	id: string;
+	/** Bytes. */
+	quota?: number | undefined;
+	/** bcrypt. */
+	hash?: string | undefined;
+}
+
 const rateUnits = { second: 's', minute: 'min', hour: 'h', day: 'd' } as const;
 
 /** ThrottleSpec of KumoMTA's make_throttle: `<count>/<unit>`. */
@@ -103,7 +112,10 @@ export function* headRows(head: PolicyHead, judgement: Judgement): Generator<Dir
 	yield* bounceHostRows(head, judgement);
 	for (const [tenant, pool] of [...judgement.orphans].sort(([a], [b]) => byText(a, b)))
 		yield ['tenant', tenant, JSON.stringify({ pool })];
-	for (const { id, address } of receiving(head, judgement)) yield ['mailbox', address, JSON.stringify({ id })];
+	for (const { id, address, login } of receiving(head, judgement)) {
+		const value: MailboxValue = { id, quota: login?.quotaBytes, hash: login?.hash };
+		yield ['mailbox', address, JSON.stringify(value)];
+	}
 	yield* keyRows(head, judgement);
 }
 

@@ -47,7 +47,11 @@ const pageQueries: Record<Exclude<PageKind, 'settings'>, { from: string; key: st
 		columns: ['id', 'domain_id', 'selector', 'algorithm', 'state', 'private_key_hash']
 	},
 	removed_sender: { from: 'removed_senders', key: 'tenant', columns: ['tenant', 'pool_name'] },
-	mailbox: { from: 'bounce_accounts', key: 'address', columns: ['address', 'id', 'domain_id', 'enabled'] },
+	mailbox: {
+		from: 'bounce_accounts',
+		key: 'address',
+		columns: ['address', 'id', 'domain_id', 'enabled', 'password_hash', 'quota_bytes']
+	},
 	sender: {
 		from: 'senders',
 		key: 'address',
