@@ -8,6 +8,7 @@ import type { PolicyInput } from '../../src/lib/server/policy/input.ts';
 import { nodeToml } from '../../src/lib/server/policy/node.ts';
 import { inOrder, sendersInOrder } from '../../src/lib/server/policy/order.ts';
 import { renderDirectory, shapingToml } from '../../src/lib/server/policy/render.ts';
+import { writeSuppression } from '../support/suppression-files.ts';
 
 export interface RenderedRevision {
 	directory: string;
@@ -32,6 +33,7 @@ export function renderRevision(given: PolicyInput): RenderedRevision {
 	const roots = { policy: join(root, 'policy'), dkim, tls: join(root, 'tls'), mail: '/var/mail', share: '/usr/share' };
 	writeFileSync(join(directory, 'node.toml'), nodeToml(head, { revision: '1-0123456789ab', roots, probeKeys: [] }));
 	writeFileSync(join(directory, 'shaping.toml'), shapingToml);
+	writeSuppression(join(root, 'policy', 'suppression'), { base: [], delta: [] });
 	copyFileSync(
 		fileURLToPath(new URL('../../src/lib/server/policy/program.lua', import.meta.url)),
 		join(directory, 'program.lua')

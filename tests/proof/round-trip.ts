@@ -93,6 +93,7 @@ function differenceOf(input: PolicyInput, isKept: boolean, path: string): string
 		'revision',
 		'live_init',
 		'mail_root',
+		'suppression_root',
 		'dkim_root',
 		'share_root',
 		'tls',

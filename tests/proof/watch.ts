@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Policy } from '../../src/lib/server/policy/lua/vm.ts';
 
 /** Records every file, SQL text and global of a running policy from now on, inside its Lua. */
@@ -11,10 +12,14 @@ export function watch(policy: Policy): void {
 				return original(path)
 			end
 		end
-		local sqlite = HOST.sqlite
-		HOST.sqlite = function(path, sql, ...)
-			SEEN.files[path], SEEN.queries[sql] = true, true
-			return sqlite(path, sql, ...)
+		local sqlite, open = HOST.sqlite, HOST.sqlite_open
+		HOST.sqlite = function(connection, sql, ...)
+			SEEN.queries[sql] = true
+			return sqlite(connection, sql, ...)
+		end
+		HOST.sqlite_open = function(path)
+			SEEN.files[path] = true
+			return open(path)
 		end
 		for name in pairs(_G) do
 			SEEN.globals[name] = true
@@ -31,14 +36,16 @@ const names = (policy: Policy, expression: string): string[] => {
 };
 
 const queries =
-	/^(?:SELECT value FROM (?:domain|bounce_host|sender|tenant|mailbox) WHERE key = \?|PRAGMA query_only = 1|PRAGMA cache_size = -512)$/;
+	/^(?:SELECT value FROM (?:domain|bounce_host|sender|tenant|mailbox) WHERE key = \?|SELECT scope \|\| ' ' \|\| reason FROM suppressed WHERE address = \? AND scope IN \('', \?\)|PRAGMA (?:query_only = 1|cache_size = -512|user_version))$/;
 
 /** What the policy did besides answering: each line is one thing that it never may. */
 export function effects(policy: Policy, { directory, dkim }: { directory: string; dkim: string }): string[] {
 	const found: string[] = [];
 	const key = new RegExp(`^${dkim}/d\\d{5}\\.example/k[12]\\.key$`);
+	const list = new RegExp(`^${dirname(directory)}/policy/suppression/(?:base|delta)\\.sqlite$`);
 	for (const path of names(policy, 'SEEN.files'))
-		if (path !== `${directory}/directory.sqlite` && !key.test(path)) found.push(`opened ${JSON.stringify(path)}`);
+		if (path !== `${directory}/directory.sqlite` && !key.test(path) && !list.test(path))
+			found.push(`opened ${JSON.stringify(path)}`);
 	for (const sql of names(policy, 'SEEN.queries')) if (!queries.test(sql)) found.push(`asked ${JSON.stringify(sql)}`);
 	const before = new Set([...names(policy, 'SEEN.globals'), 'STRING_META', 'SEEN']);
 	for (const name of names(policy, '_G')) if (!before.has(name)) found.push(`made the global ${JSON.stringify(name)}`);

@@ -1,4 +1,5 @@
 import { stringify } from 'smol-toml';
+import { suppressionFormat } from '../core/suppression-format.ts';
 import type { PolicyHead, PolicySettings } from './input.ts';
 
 /** Absolute directories of the machine that a revision is written for. They are no part of its hash. */
@@ -93,6 +94,7 @@ export function nodeToml(
 		...(defaultPool !== null && { default_pool: defaultPool }),
 		...(campaignHeader !== null && { campaign_header: campaignHeader }),
 		mail_root: roots.mail,
+		suppression_root: `${roots.policy}/${suppressionFormat.directory}`,
 		dkim_root: roots.dkim,
 		share_root: roots.share,
 		relay_hosts,

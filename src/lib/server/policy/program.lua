@@ -10,13 +10,15 @@ local kumo = require 'kumo'
 local sqlite = require 'sqlite'
 
 local DIRECTORY = KUMOMTA_UI_REVISION_DIRECTORY
-local NODE_FORMAT, DIRECTORY_FORMAT = 1, 1
+local NODE_FORMAT, DIRECTORY_FORMAT, SUPPRESSION_FORMAT = 1, 1, 1
 local OLDEST_KUMOMTA = '2026.03.04'
 local MAILBOX_DOMAIN = '.mailbox.internal'
 local PANEL_USER, PANEL_GROUP = 'kumomta-ui', 'kumomta-ui:panel'
 local TRUSTED_GROUP = 'kumomta:http-listener-trusted-ip'
 -- Unset would trust loopback and an empty list does not parse: an address that no peer has.
 local NOBODY = { '255.255.255.255/32' }
+-- Names the hook at which KumoMTA tells how a message ended, and so the event of that hook.
+local HOOK = 'kumomta_ui'
 -- No pool has this name (a name starts with a letter or digit), so it has no entries and mail waits.
 local NO_POOL = '_none'
 
@@ -348,7 +350,127 @@ local function authenticated(conn_meta)
 	return sender
 end
 
--- 7. What happens to an accepted message.
+-- 7. Recipients that get no mail: two files that the panel replaces as a whole, outside of any revision.
+
+-- Seconds. After a rename an open connection goes on reading the file that was there before.
+local SUPPRESSION_AGE = 30
+local SUPPRESSION_ROWS = "SELECT scope || ' ' || reason FROM suppressed WHERE address = ? AND scope IN ('', ?)"
+
+local function open_suppression(name)
+	local path = node.suppression_root .. '/' .. name
+	-- KumoMTA's sqlite would make a file that is missing.
+	local file, problem = io.open(path, 'r')
+	if not file then
+		error(problem, 0)
+	end
+	file:close()
+	local opened = sqlite.open(path)
+	opened:execute 'PRAGMA query_only = 1'
+	opened:execute 'PRAGMA cache_size = -512'
+	if opened:execute('PRAGMA user_version')[1] ~= SUPPRESSION_FORMAT then
+		error(path .. ' has another format than this program', 0)
+	end
+	return opened
+end
+
+--- Of this Lua context: { at, delta, base }, or { at, problem } while they can not be read.
+local suppression
+
+local function close_suppression()
+	for _, name in ipairs { 'delta', 'base' } do
+		if suppression and suppression[name] then
+			suppression[name]:close()
+		end
+	end
+	suppression = nil
+end
+
+local function suppression_files()
+	local age = suppression and os.time() - suppression.at
+	if not age or age < 0 or age >= SUPPRESSION_AGE then
+		close_suppression()
+		suppression = { at = os.time() }
+		-- The delta first: beside a newer base it only says again what stands there.
+		suppression.delta = open_suppression 'delta.sqlite'
+		suppression.base = open_suppression 'base.sqlite'
+	end
+	if suppression.problem then
+		error(suppression.problem, 0)
+	end
+	return suppression
+end
+
+local function read_suppression(address, domain)
+	local files = suppression_files()
+	local reasons = {}
+	for _, name in ipairs { 'base', 'delta' } do
+		for _, row in ipairs(files[name]:execute(SUPPRESSION_ROWS, address, domain)) do
+			local scope, reason = row:match '^(%S*) (.*)$'
+			-- The delta comes last and wins; an empty reason there says "not any more".
+			reasons[scope] = reason ~= '' and reason or nil
+		end
+	end
+	for _, scope in ipairs { domain, '' } do
+		if reasons[scope] then
+			return { scope = scope, reason = reasons[scope]:match '^[a-z-]+$' or 'listed' }
+		end
+	end
+end
+
+--- What can not be read refuses nothing. It is counted in the metric `user_lua_latency` and told once a minute.
+local function suppression_failed(problem)
+	if suppression and not suppression.problem then
+		local at = suppression.at
+		close_suppression()
+		suppression = { at = at, problem = tostring(problem) }
+	end
+	kumo.time.start_timer('kumomta_ui_suppression_unreadable'):done()
+	if not is_throttled('suppression-unreadable', '1/min') then
+		kumo.log_error('The suppression lists can not be read, so that nobody is refused: ' .. tostring(problem))
+	end
+end
+
+--- @param recipient an envelope address. Its tag stays: a list names whole addresses.
+--- @return { scope, reason } where a list names it
+local function suppressed(recipient, domain)
+	if not node.suppression_root or not domain or not domain.suppression then
+		return nil
+	end
+	-- Of a quoted local part this is the text without its quotes.
+	local address = lower(recipient.user) .. '@' .. lower(recipient.domain):gsub('%.+$', '')
+	local read, entry = pcall(read_suppression, address, domain.name)
+	if not read then
+		suppression_failed(entry)
+		return nil
+	end
+	return entry
+end
+
+local function refuse_suppressed(recipient, domain, which)
+	local entry = suppressed(recipient, domain)
+	if not entry then
+		return
+	end
+	-- The whole name where a reply has room for it.
+	local name = #entry.scope <= 40 and entry.scope or 'the sender domain'
+	local list = entry.scope == '' and 'the global list' or 'the list of ' .. name
+	if which then
+		refuse(550, '5.7.1 recipient ' .. which .. ' is suppressed by ' .. list .. ': ' .. entry.reason)
+	end
+	refuse(550, '5.7.1 suppressed by ' .. list .. ': ' .. entry.reason)
+end
+
+--- Where no RCPT was judged by this domain: over HTTP, and where MAIL FROM told another domain than the From header.
+--- KumoMTA can refuse a transaction only as a whole; a recipient that is taken out of it would be lost without a word.
+local function refuse_suppressed_list(msg, domain)
+	local recipients = msg:recipient_list()
+	for index, recipient in ipairs(recipients) do
+		local which = #recipients > 1 and ('%d of %d'):format(index, #recipients)
+		refuse_suppressed(recipient, domain, which)
+	end
+end
+
+-- 8. What happens to an accepted message.
 
 local SIGNED_HEADERS = {
 	'From', 'To', 'Cc', 'Subject', 'Date', 'Message-ID', 'Reply-To', 'In-Reply-To', 'References', 'MIME-Version',
@@ -415,6 +537,9 @@ end
 local function accept(msg, sender)
 	local domain = active_domain(sender)
 	check_return_path(msg:sender(), sender, domain)
+	if msg:get_meta 'x_domain' ~= sender.domain then
+		refuse_suppressed_list(msg, domain)
+	end
 	msg:set_meta('tenant', sender.tenant)
 	msg:set_meta('x_sender', sender.id)
 	msg:set_meta('x_domain', sender.domain)
@@ -427,7 +552,7 @@ end
 
 local handlers = {}
 
--- 8. SMTP.
+-- 9. SMTP.
 
 function handlers.smtp_server_connection_accepted(conn_meta)
 	known_purpose(conn_meta)
@@ -496,13 +621,25 @@ function handlers.smtp_server_auth_plain(authz, authc, password, conn_meta)
 	}
 end
 
+--- The sending domain that a return path belongs to, empty for none.
+local function domain_of_path(envelope)
+	local name = lower(envelope.domain)
+	local host = bounce_host(name)
+	return host and host.domain or (domain_of_name(name) and name) or ''
+end
+
+--- `x_domain` is remembered for the recipients of this transaction. Each MAIL FROM sets it anew.
 function handlers.smtp_server_mail_from(envelope, conn_meta)
 	local purpose = known_purpose(conn_meta)
 	if purpose == 'submission' then
 		local sender = authenticated(conn_meta)
 		check_return_path(envelope, sender, active_domain(sender))
-	elseif purpose == 'relay' and envelope.email == '' then
-		refuse(550, '5.1.7 the null sender is for reports only')
+		conn_meta:set_meta('x_domain', sender.domain)
+	elseif purpose == 'relay' then
+		if envelope.email == '' then
+			refuse(550, '5.1.7 the null sender is for reports only')
+		end
+		conn_meta:set_meta('x_domain', domain_of_path(envelope))
 	end
 	return
 end
@@ -522,6 +659,7 @@ end
 function handlers.smtp_server_rcpt_to(recipient, conn_meta)
 	if known_purpose(conn_meta) ~= 'inbound' then
 		refuse_reserved(recipient)
+		refuse_suppressed(recipient, domain_of_name(conn_meta:get_meta 'x_domain'))
 		return
 	end
 	local host = bounce_host(lower(recipient.domain))
@@ -589,7 +727,7 @@ function handlers.smtp_server_message_received(msg, conn_meta)
 	return
 end
 
--- 9. HTTP.
+-- 10. HTTP.
 
 --- Never nil: KumoMTA takes that for a failure of the policy. It keeps each answer for 60 seconds.
 function handlers.http_server_validate_auth_basic(user, password)
@@ -684,7 +822,7 @@ function handlers.get_acl_definition(resource)
 	return
 end
 
--- 10. Queues, pools, sources. They answer for every name: an error would strand spooled mail until the next restart.
+-- 11. Queues, pools, sources. They answer for every name: an error would strand spooled mail until the next restart.
 
 local provider_of = kumo.memoize(function(_, domain)
 	local found, name = pcall(function()
@@ -813,7 +951,239 @@ function handlers.rebind_message(msg, data)
 	return
 end
 
--- 11. Start.
+-- 12. Reports of failures in delivery (RFC 3464), to our own bounce accounts and to nobody else.
+
+-- Bytes of the original's headers, recipients and bytes of a diagnostic that a report may carry.
+local MAX_HEADERS, MAX_RECIPIENTS, MAX_DIAGNOSTIC = 32768, 100, 900
+-- RFC 5322 section 2.1.1, without the CRLF.
+local MAX_LINE = 998
+
+--- One line of visible ASCII: what a client or a remote server wrote may not end a line or hide in it.
+local function plain(text, limit)
+	return (tostring(text):gsub('[%c%s]+', ' '):gsub('[^\x20-\x7e]', '?'):sub(1, limit))
+end
+
+local function mail_date(seconds)
+	return os.date('!%a, %d %b %Y %H:%M:%S +0000', math.tointeger(seconds) or 0)
+end
+
+--- KumoMTA gives an absent value as a null that is no nil and true.
+local function table_or_empty(value)
+	return type(value) == 'table' and value or {}
+end
+
+--- RFC 3463. A failure is never of class 2.
+local function status_of(response)
+	local code = table_or_empty(response.enhanced_code)
+	local class, subject, detail = math.tointeger(code.class), math.tointeger(code.subject), math.tointeger(code.detail)
+	if (class == 4 or class == 5) and subject and detail and subject >= 0 and subject <= 999 and detail >= 0 and detail <= 999 then
+		return ('%d.%d.%d'):format(class, subject, detail)
+	end
+	return '5.0.0'
+end
+
+local function diagnostic_of(response)
+	local code = table_or_empty(response.enhanced_code)
+	local enhanced = code.class and ('%s.%s.%s '):format(code.class, code.subject, code.detail) or ''
+	return plain(('%s %s%s'):format(response.code or 550, enhanced, response.content or ''), MAX_DIAGNOSTIC)
+end
+
+--- RFC 3464 section 2.3.2; with other letters than ASCII as RFC 6533 section 3 writes them in ASCII.
+local function typed_address(address)
+	if not address:find '[\x80-\xff]' or not utf8.len(address) then
+		return 'rfc822; ' .. plain(address, 320)
+	end
+	local parts = {}
+	for _, code in utf8.codes(address) do
+		table.insert(parts, code < 128 and plain(utf8.char(code), 1) or ('\\x{%X}'):format(code))
+	end
+	return 'utf-8; ' .. table.concat(parts):sub(1, MAX_DIAGNOSTIC)
+end
+
+local function recipients_of(record)
+	local list = type(record.recipient) == 'table' and record.recipient or { record.recipient }
+	local result = {}
+	for index = 1, math.min(#list, MAX_RECIPIENTS) do
+		table.insert(result, tostring(list[index]))
+	end
+	return result
+end
+
+local function delivery_status(record, host)
+	local response = table_or_empty(record.response)
+	local lines = { 'Reporting-MTA: dns; ' .. host, 'Arrival-Date: ' .. mail_date(record.created), '' }
+	local peer = table_or_empty(record.peer_address).name
+	for _, recipient in ipairs(recipients_of(record)) do
+		table.insert(lines, 'Final-Recipient: ' .. typed_address(recipient))
+		table.insert(lines, 'Action: failed')
+		table.insert(lines, 'Status: ' .. status_of(response))
+		if type(peer) == 'string' and peer ~= '' then
+			table.insert(lines, 'Remote-MTA: dns; ' .. plain(peer, 255))
+		end
+		table.insert(lines, 'Diagnostic-Code: smtp; ' .. diagnostic_of(response))
+		table.insert(lines, 'Last-Attempt-Date: ' .. mail_date(record.timestamp))
+		table.insert(lines, '')
+	end
+	return lines
+end
+
+--- Not inside of a letter of UTF-8.
+local function cut(text, limit)
+	while limit > 0 and #text > limit and (text:byte(limit + 1) & 0xc0) == 0x80 do
+		limit = limit - 1
+	end
+	return text:sub(1, limit)
+end
+
+--- One header in lines of a lawful length: broken before a space, and cut where there is none.
+local function add_header(lines, name, value)
+	value = value:gsub('[%c%s]+', ' ')
+	if not utf8.len(value) then
+		value = value:gsub('[\x80-\xff]', '?')
+	end
+	-- The first line keeps a part of the value, a further one begins with a space.
+	local rest, first = name .. ': ' .. value:gsub('^ ', ''), #name + 3
+	while #rest > MAX_LINE do
+		local at = cut(rest, MAX_LINE):match '.*() [^ ]*$'
+		if not at or at < first then
+			rest = cut(rest, MAX_LINE)
+		else
+			table.insert(lines, rest:sub(1, at - 1))
+			rest, first = rest:sub(at), 2
+		end
+	end
+	table.insert(lines, rest)
+end
+
+local function headers_of(msg)
+	local lines, bytes = {}, 0
+	for _, header in ipairs(msg:get_all_headers()) do
+		local name, value = tostring(header[1]), tostring(header[2])
+		bytes = bytes + #name + #value
+		if bytes > MAX_HEADERS then
+			break
+		end
+		if #name <= 76 and name:find '^[\x21-\x39\x3b-\x7e]+$' then
+			add_header(lines, name, value)
+		end
+	end
+	return lines
+end
+
+local function explanation(record, host)
+	local lines = { 'This is the mail server ' .. host .. '.', '', 'Your message could not be delivered to:', '' }
+	for _, recipient in ipairs(recipients_of(record)) do
+		table.insert(lines, '  ' .. plain(recipient, 320))
+	end
+	table.insert(lines, '')
+	table.insert(lines, record.type == 'Expiration' and 'It waited for too long. The last answer was:' or 'The answer was:')
+	table.insert(lines, '')
+	table.insert(lines, '  ' .. diagnostic_of(table_or_empty(record.response)))
+	table.insert(lines, '')
+	table.insert(lines, 'Nothing more is tried for this message. Its headers follow.')
+	return lines
+end
+
+--- @param to what stands in the report's To header: the return path as the message named it
+local function report_text(msg, record, to, host)
+	local id = kumo.uuid.new_v4().simple
+	local boundary = 'report-' .. id
+	local headers = table.concat(headers_of(msg), '\r\n')
+	local is_ascii = not headers:find '[\x80-\xff]'
+	local encoding = is_ascii and '7bit' or '8bit'
+	local lines = {
+		'Return-Path: <>',
+		'From: Mail Delivery System <MAILER-DAEMON@' .. host .. '>',
+		'To: <' .. to .. '>',
+		'Subject: Undelivered mail returned to sender',
+		'Date: ' .. mail_date(os.time()),
+		'Message-ID: <' .. id .. '@' .. host .. '>',
+		'Auto-Submitted: auto-replied',
+		'MIME-Version: 1.0',
+		'Content-Type: multipart/report; report-type=delivery-status; boundary="' .. boundary .. '"',
+		'Content-Transfer-Encoding: ' .. encoding,
+		''
+	}
+	local function part(kind, charset, content)
+		table.insert(lines, '--' .. boundary)
+		table.insert(lines, 'Content-Type: ' .. kind .. (charset and '; charset=' .. charset or ''))
+		if charset == 'utf-8' then
+			table.insert(lines, 'Content-Transfer-Encoding: 8bit')
+		end
+		table.insert(lines, '')
+		table.insert(lines, content)
+		table.insert(lines, '')
+	end
+	part('text/plain', 'us-ascii', table.concat(explanation(record, host), '\r\n'))
+	part('message/delivery-status', nil, table.concat(delivery_status(record, host), '\r\n'))
+	part('text/rfc822-headers', not is_ascii and 'utf-8' or nil, headers)
+	table.insert(lines, '--' .. boundary .. '--')
+	table.insert(lines, '')
+	return table.concat(lines, '\r\n')
+end
+
+--- The enabled account that a return path at a bounce host belongs to: its own, that of its tag, or the only one of a
+--- domain that takes any return path. @return its address and its mailbox
+local function account_of(address, host)
+	for _, account in ipairs { address, without_tag(address) or address, host.account } do
+		local mailbox = mailbox_of_address(account)
+		if mailbox then
+			return account, mailbox
+		end
+	end
+end
+
+--- Only for mail that a sender of ours gave us: no stranger's MAIL FROM makes a report.
+local function report_target(msg)
+	local path = msg:sender()
+	local address = lower(path.email)
+	if address == '' or not msg:get_meta 'x_sender' or msg:get_meta 'x_mailbox' then
+		return nil
+	end
+	local host = bounce_host(lower(path.domain))
+	local domain = host and domain_of_name(host.domain)
+	if not domain or not domain.reports then
+		return nil
+	end
+	local account, mailbox = account_of(address, host)
+	if not account then
+		return nil
+	end
+	local is_plain = #path.email <= 320 and not path.email:find '[^\x21-\x7e]'
+	return { account = account, mailbox = mailbox, domain = domain, to = is_plain and path.email or account }
+end
+
+--- A report may fail, but is not answered by another one.
+local function is_about_report(msg)
+	local kind = lower(msg:get_first_named_header_value 'Content-Type')
+	return kind:find '^%s*multipart/report' ~= nil
+end
+
+local function report_failure(msg, record)
+	if record.type ~= 'Bounce' and record.type ~= 'Expiration' then
+		return
+	end
+	local target = report_target(msg)
+	if not target or is_about_report(msg) then
+		return
+	end
+	local host = node.hostname ~= '' and node.hostname or target.domain.bounceHost
+	local report = kumo.make_message('', target.account, report_text(msg, record, target.to, host))
+	report:set_meta('x_domain', target.domain.name)
+	report:set_meta('x_mailbox', target.mailbox.id)
+	report:set_meta('queue', target.mailbox.id .. MAILBOX_DOMAIN)
+	kumo.inject_message(report)
+end
+
+handlers['log_disposition_' .. HOOK] = function(msg, record)
+	local done, problem = pcall(report_failure, msg, record)
+	if not done and not is_throttled('report-failed', '1/min') then
+		kumo.log_error('A failure in delivery can not be reported: ' .. tostring(problem))
+	end
+	return
+end
+
+-- 13. Start.
 
 function handlers.pre_init()
 	local globs = { node.live_init }
@@ -824,6 +1194,10 @@ function handlers.pre_init()
 	kumo.set_lruttl_cache_capacity('dkim_signer_cache', node.caches.dkim)
 	kumo.set_lruttl_cache_capacity('dkim_key_cache', node.caches.dkim)
 	kumo.aaa.set_acl_cache_ttl '1 minute'
+	kumo.configure_log_disposition_hook {
+		name = HOOK,
+		per_record = { Any = { enable = false }, Bounce = { enable = true }, Expiration = { enable = true } }
+	}
 	return
 end
 
@@ -885,7 +1259,7 @@ function handlers.init()
 	return
 end
 
--- 12. `kumod --validate`: what only kumod itself, as its own user, can see.
+-- 14. `kumod --validate`: what only kumod itself, as its own user, can see.
 
 local TABLES = { 'domain', 'bounce_host', 'sender', 'tenant', 'mailbox' }
 
@@ -953,14 +1327,14 @@ function handlers.validate_config()
 	return
 end
 
--- 13. Registration, and nothing else.
+-- 15. Registration, and nothing else.
 
 local EVENTS = {
 	'pre_init', 'init', 'validate_config', 'smtp_server_connection_accepted', 'get_listener_domain',
 	'smtp_server_auth_plain', 'smtp_server_mail_from', 'smtp_server_rcpt_to', 'smtp_server_data',
 	'smtp_server_message_received', 'http_server_validate_auth_basic', 'http_message_generated', 'get_acl_definition',
 	'get_queue_config', 'get_egress_pool', 'get_egress_source', 'get_egress_path_config', 'throttle_insert_ready_queue',
-	'rebind_message'
+	'rebind_message', 'log_disposition_' .. HOOK
 }
 
 for _, event in ipairs(EVENTS) do

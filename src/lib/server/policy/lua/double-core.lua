@@ -4,7 +4,7 @@ Sources: docs.kumomta.com/reference, mod-sqlite, mod-memoize, mod-digest and smt
 This part: values, errors, closed tables, events. `HOST` is a table of JavaScript functions; binary travels as hex.
 ]]
 local debug = debug
-DOUBLE = { events = {}, logs = {}, printed = {}, configured = {}, memo_keys = {}, caches = {}, epoch = 1, hmacs = 0, failed = false }
+DOUBLE = { events = {}, logs = {}, printed = {}, configured = {}, memo_keys = {}, caches = {}, timed = {}, epoch = 1, hmacs = 0, failed = false }
 
 local SINGLE, MULTIPLE = {}, {}
 for name in ([[init get_listener_domain smtp_server_connection_accepted smtp_server_ehlo smtp_server_auth_plain
@@ -168,7 +168,8 @@ function DOUBLE.on(name, handler)
 			2
 		)
 	end
-	if not SINGLE[name] and not MULTIPLE[name] and not name:find('.', 1, true) then
+	local is_hook = name:find '^log_disposition_'
+	if not SINGLE[name] and not MULTIPLE[name] and not is_hook and not name:find('.', 1, true) then
 		error('the double knows no event ' .. name, 2)
 	end
 	local list = DOUBLE.events[name] or {}
@@ -204,11 +205,43 @@ function DOUBLE.run(name, ...)
 	return nil
 end
 
+--- What a handler gets for an absent value of a log record: a null that counts as true.
+DOUBLE.null = DOUBLE.userdata('null', {})
+
+local function unhexed(value)
+	if type(value) == 'string' then
+		return DOUBLE.unhex(value)
+	elseif type(value) ~= 'table' then
+		return value
+	end
+	local copy = {}
+	for key, member in pairs(value) do
+		copy[key] = unhexed(member)
+	end
+	return copy
+end
+
+--- A log record as log_disposition_* handlers get it (kumo-log-types, kumod/src/logging/disposition_hooks.rs).
+local function record_of(value)
+	local record = unhexed(value)
+	for _, name in ipairs {
+		'peer_address', 'egress_pool', 'egress_source', 'source_address', 'feedback_report', 'delivery_protocol',
+		'reception_protocol'
+	} do
+		record[name] = record[name] or DOUBLE.null
+	end
+	record.response.enhanced_code = record.response.enhanced_code or DOUBLE.null
+	record.response.command = record.response.command or DOUBLE.null
+	return record
+end
+
 local function decoded(argument)
 	if argument.kind == 'text' then
 		return DOUBLE.unhex(argument.value)
 	elseif argument.kind == 'data' then
 		return argument.value
+	elseif argument.kind == 'record' then
+		return record_of(argument.value)
 	elseif argument.kind == 'connection' then
 		return DOUBLE.connections[argument.value].userdata
 	elseif argument.kind == 'message' then

@@ -81,12 +81,29 @@ local members = {
 	invoke_get_egress_path_config = DOUBLE.waits(function(domain, source, site)
 		return DOUBLE.inside(DOUBLE.run('get_egress_path_config', domain, source, site), 'EgressPathConfig').params
 	end),
+	time = DOUBLE.module('kumo.time', {
+		start_timer = function(label)
+			return userdata('Timer', {
+				done = function()
+					DOUBLE.timed[label] = (DOUBLE.timed[label] or 0) + 1
+					return 0
+				end
+			})
+		end
+	}),
+	inject_message = DOUBLE.waits(DOUBLE.inject),
 	make_message = function(sender, recipient, body)
+		for _, address in ipairs { sender, recipient } do
+			if address ~= '' and not address:find '^[^@]*[^@%s]@[^@%s]+$' and address:lower() ~= 'postmaster' then
+				error('not an envelope address: ' .. address, 2)
+			end
+		end
 		local index = DOUBLE.new_message {
 			sender = DOUBLE.hex(sender),
 			recipients = { DOUBLE.hex(recipient) },
 			headers = HOST.parse_headers(DOUBLE.hex(body)),
-			body = DOUBLE.hex(body:match '\r?\n\r?\n(.*)$' or '')
+			body = DOUBLE.hex(body:match '\r?\n\r?\n(.*)$' or ''),
+			raw = DOUBLE.hex(body)
 		}
 		return DOUBLE.messages[index].userdata
 	end
@@ -148,7 +165,7 @@ io = {
 	end,
 	stdout = { flush = function() end }
 }
-os = { time = HOST.now }
+os = { time = HOST.now, date = os.date }
 
 function print(...)
 	table.insert(DOUBLE.printed, table.concat({ ... }, '\t'))
@@ -180,7 +197,9 @@ function DOUBLE.bridge()
 				failed = DOUBLE.failed,
 				logs = DOUBLE.logs,
 				printed = DOUBLE.printed,
-				memo_keys = DOUBLE.memo_keys
+				memo_keys = DOUBLE.memo_keys,
+				injected = DOUBLE.injected,
+				timed = DOUBLE.timed
 			}
 		end,
 		registered = function()

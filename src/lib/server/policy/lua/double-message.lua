@@ -110,7 +110,9 @@ local function queue_name(message)
 	return (owner ~= '' and owner .. '@' or '') .. domain:lower() .. (meta.routing_domain and '!' .. meta.routing_domain or '')
 end
 
+--- What was read as bytes is not what it was any more.
 local function unsigned(message)
+	message.raw = nil
 	if #message.signatures > 0 then
 		error('a header was edited after DKIM signing: the signature is broken', 3)
 	end
@@ -148,6 +150,9 @@ local function methods_of(message)
 		message.recipients = type(recipients) == 'table' and recipients or { recipients }
 	end
 	function methods.get_data()
+		if message.raw then
+			return message.raw
+		end
 		local lines = {}
 		for _, value in ipairs(signature_headers(message)) do
 			table.insert(lines, 'DKIM-Signature: ' .. value)
@@ -169,6 +174,17 @@ local function methods_of(message)
 			values[index] = unstructured(value)
 		end
 		return values
+	end
+	--- Decoded and in one line each.
+	function methods.get_all_headers()
+		local list = {}
+		for _, value in ipairs(signature_headers(message)) do
+			table.insert(list, { 'DKIM-Signature', value })
+		end
+		for _, header in ipairs(message.headers) do
+			table.insert(list, { header.name, unstructured(header.value) })
+		end
+		return list
 	end
 	function methods.get_first_named_header_value(_, name)
 		local value = headers_of(message, name)[1]
@@ -230,6 +246,7 @@ function DOUBLE.new_message(given)
 		recipients = {},
 		headers = {},
 		body = given.body and DOUBLE.unhex(given.body) or '',
+		raw = given.raw and DOUBLE.unhex(given.raw),
 		meta = meta_of(given.meta or {}),
 		signatures = {},
 		delays = 0
@@ -263,6 +280,20 @@ function DOUBLE.split(index, recipient)
 	}
 	DOUBLE.messages[copy].signatures = base.signatures
 	return copy
+end
+
+--- `kumo.inject_message`: stored, and put into the queue that its name says.
+DOUBLE.injected = {}
+
+function DOUBLE.inject(msg)
+	local message = DOUBLE.inside(msg, 'Message').params
+	table.insert(DOUBLE.injected, {
+		sender = DOUBLE.hex(message.sender),
+		recipients = { DOUBLE.hex(message.recipients[1] or ''), DOUBLE.hex(message.recipients[2] or '') },
+		queue = DOUBLE.hex(queue_name(message)),
+		meta = message.meta,
+		data = DOUBLE.hex(msg:get_data())
+	})
 end
 
 function DOUBLE.view_message(index)

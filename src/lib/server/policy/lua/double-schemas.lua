@@ -105,6 +105,12 @@ local function check_rules(list)
 	end
 end
 
+local RECORD_KINDS = {}
+for kind in ([[Reception Delivery Bounce TransientFailure Expiration AdminBounce OOB Feedback Rejection AdminRebind
+	DeferredInjectionRebind Delayed XferOut XferIn Any]]):gmatch '%S+' do
+	RECORD_KINDS[kind] = true
+end
+
 DOUBLE.constructors = {
 	define_spool = recorder('define_spool', {
 		name = 'string!', path = 'string!', kind = 'string', flush = 'boolean', min_free_space = 'string',
@@ -115,6 +121,18 @@ DOUBLE.constructors = {
 		max_segment_duration = DURATION, meta = 'table', headers = 'table', per_record = 'table', filter_event = 'string',
 		min_free_space = 'string', min_free_inodes = 'string'
 	}),
+	configure_log_disposition_hook = recorder('configure_log_disposition_hook', {
+		name = 'string!', per_record = 'table'
+	}, function(params)
+		for kind, record in pairs(params.per_record or {}) do
+			if not RECORD_KINDS[kind] then
+				error('per_record: unknown variant ' .. tostring(kind), 3)
+			end
+			closed('LogRecordParams', record, {
+				enable = 'boolean', suffix = 'string', log_dir = 'string', template = 'string', segment_header = 'string'
+			})
+		end
+	end),
 	configure_bounce_classifier = recorder('configure_bounce_classifier', {
 		files = 'table!', back_pressure = 'integer', pool_size = 'integer', cache_size = 'integer',
 		uncategorized_cache_size = 'integer'

@@ -227,16 +227,21 @@ local function hmac_sha256(key, message)
 end
 
 --- One column: a list of values, without a match empty. Several columns: without a match one empty row.
-local function execute(file, sql, ...)
-	if select('#', ...) > 1 then
-		error('the double binds one parameter at most', 2)
+local function execute(connection, sql, ...)
+	local parameters = {}
+	for index = 1, select('#', ...) do
+		local parameter = select(index, ...)
+		if type(parameter) == 'string' then
+			parameters[index] = 't' .. DOUBLE.hex(parameter)
+		elseif type(parameter) == 'number' then
+			parameters[index] = 'n' .. parameter
+		elseif parameter == nil then
+			parameters[index] = '0'
+		else
+			error('only numbers, strings and nil can be passed as parameter values', 2)
+		end
 	end
-	local parameter = ...
-	if parameter ~= nil and type(parameter) ~= 'string' and type(parameter) ~= 'number' then
-		error('only numbers, strings and nil can be passed as parameter values', 2)
-	end
-	local is_text = type(parameter) == 'string'
-	local answer = HOST.sqlite(file, sql, is_text and DOUBLE.hex(parameter) or parameter, is_text)
+	local answer = HOST.sqlite(connection, sql, table.concat(parameters, ' '))
 	if answer.problem then
 		error(answer.problem, 2)
 	end
@@ -249,21 +254,24 @@ local function execute(file, sql, ...)
 	return answer.rows
 end
 
+--- An open connection keeps its file, also when another one gets its name.
 local sqlite = DOUBLE.module('sqlite', {
 	open = function(file)
 		if not HOST.is_readable(file) then
 			error('unable to open database file (code 14)', 2)
 		end
+		local connection = HOST.sqlite_open(file)
 		local is_open = true
 		return userdata('Conn', {
 			execute = DOUBLE.waits(function(_, sql, ...)
 				if not is_open then
 					error('connection was closed', 2)
 				end
-				return execute(file, sql, ...)
+				return execute(connection, sql, ...)
 			end),
 			close = function()
 				is_open = false
+				HOST.sqlite_close(connection)
 			end
 		})
 	end

@@ -1,10 +1,11 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { parse } from 'smol-toml';
 import { parseAddressList } from './address-list.ts';
+import { createConnections } from './connections.ts';
 import { unstructured } from './header-text.ts';
 import { isNetwork } from './network.ts';
+import { fromHex, toHex, withoutNulls } from './wire.ts';
 
 /** What the double may be told about the world outside. */
 export interface World {
@@ -17,9 +18,6 @@ export interface World {
 	/** Whether a file is there; undefined: look. A file that is only said to be there is never read. */
 	hasFile?: (path: string) => boolean | undefined;
 }
-
-export const toHex = (text: string) => Buffer.from(text, 'utf8').toString('hex');
-export const fromHex = (hex: string) => Buffer.from(hex, 'hex').toString('utf8');
 
 export type Header = [name: string, value: string];
 
@@ -72,23 +70,6 @@ export class Clock {
 	}
 }
 
-/** Null members would break in the wasm bridge; in Lua an absent member is nil anyway. */
-function withoutNulls(value: unknown): unknown {
-	if (Array.isArray(value)) return value.map(withoutNulls);
-	if (value === null || typeof value !== 'object') return value;
-	return Object.fromEntries(
-		Object.entries(value)
-			.filter(([, member]) => member !== null && member !== undefined)
-			.map(([key, member]) => [key, withoutNulls(member)])
-	);
-}
-
-/** node:sqlite binds a number as REAL; KumoMTA binds an integer. */
-function boundValue(parameter: string | number, isText: boolean): string | number | bigint {
-	if (isText) return fromHex(String(parameter));
-	return Number.isInteger(parameter) ? BigInt(parameter) : parameter;
-}
-
 export interface DoubleHost {
 	functions: Record<string, unknown>;
 	close: () => void;
@@ -96,28 +77,7 @@ export interface DoubleHost {
 
 /** The JavaScript side of the double. Binary and client text cross as hex: the bridge cuts strings at NUL. */
 export function createHost(clock: Clock, world: World): DoubleHost {
-	const databases = new Map<string, DatabaseSync>();
-	function open(path: string): DatabaseSync {
-		const known = databases.get(path);
-		if (known !== undefined) return known;
-		const database = new DatabaseSync(path, { readOnly: true });
-		databases.set(path, database);
-		return database;
-	}
-	/** Text parameters come as hex, numbers as they are. */
-	function select(path: string, sql: string, parameter: string | number | undefined, isText: boolean) {
-		try {
-			const statement = open(path).prepare(sql);
-			const columns = statement.columns().length;
-			const bound = parameter === undefined || parameter === null ? [] : [boundValue(parameter, isText)];
-			if (columns === 0) return { columns, count: 0, rows: [], changes: Number(statement.run(...bound).changes) };
-			const rows = statement.all(...bound);
-			const values = rows.map((row) => (columns === 1 ? Object.values(row)[0] : row));
-			return { columns, count: rows.length, rows: withoutNulls(values) };
-		} catch (error) {
-			return { columns: 0, count: 0, rows: [], problem: error instanceof Error ? error.message : 'unknown' };
-		}
-	}
+	const connections = createConnections();
 	const isThere = (path: string) => world.hasFile?.(path) ?? isReadable(path);
 	const mayRead = (path: string) => world.hasFile?.(path) === undefined && isReadable(path);
 	const functions = {
@@ -127,7 +87,9 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 		throttle: (name: string, spec: string) => clock.isThrottled(name, spec),
 		hmac: (key: string, message: string) =>
 			createHmac('sha256', Buffer.from(key, 'hex')).update(Buffer.from(message, 'hex')).digest('hex'),
-		sqlite: select,
+		sqlite: connections.select,
+		sqlite_open: connections.open,
+		sqlite_close: connections.close,
 		toml_load: (path: string) => withoutNulls(parse(readFileSync(path, 'utf8'))),
 		json_load: (path: string) => withoutNulls(JSON.parse(readFileSync(path, 'utf8'))),
 		json_encode: (value: unknown) => JSON.stringify(value),
@@ -152,8 +114,6 @@ export function createHost(clock: Clock, world: World): DoubleHost {
 	};
 	return {
 		functions,
-		close: () => {
-			for (const database of databases.values()) database.close();
-		}
+		close: connections.closeAll
 	};
 }

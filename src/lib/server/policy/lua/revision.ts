@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'smol-toml';
 import { writeDirectory } from '../directory.ts';
-import type { DirectoryRow, DomainValue, SenderValue, TenantValue } from '../rows.ts';
+import type { BounceHostValue, DirectoryRow, DomainValue, SenderValue, TenantValue } from '../rows.ts';
 
 /** Small revisions on disk for checks: the shape that render writes, with a few rows. */
 export interface RevisionRows {
 	domain?: Record<string, Partial<DomainValue>>;
-	bounce_host?: Record<string, { domain: string }>;
+	bounce_host?: Record<string, BounceHostValue>;
 	sender?: Record<string, Partial<SenderValue>>;
 	tenant?: Record<string, TenantValue>;
 	mailbox?: Record<string, { id: string }>;
@@ -20,6 +20,8 @@ export interface BuiltRevision {
 	directory: string;
 	/** The root under which keys lie: `<dkimRoot>/<domain>/<selector>.key`. */
 	dkimRoot: string;
+	/** Where the suppression files lie; nothing makes it. */
+	suppressionRoot: string;
 	remove: () => void;
 }
 
@@ -64,7 +66,8 @@ export function buildRevision({
 	writeFileSync(join(directory, 'shaping.toml'), '');
 	if (custom !== undefined) writeFileSync(join(directory, 'custom.lua'), custom);
 	buildDirectory(join(directory, 'directory.sqlite'), rows);
-	return { directory, dkimRoot, remove: () => rmSync(root, { recursive: true, force: true }) };
+	const suppressionRoot = join(root, 'suppression');
+	return { directory, dkimRoot, suppressionRoot, remove: () => rmSync(root, { recursive: true, force: true }) };
 }
 
 function nodeOf(root: string, changes: Record<string, unknown>): Record<string, unknown> {
@@ -76,6 +79,7 @@ function nodeOf(root: string, changes: Record<string, unknown>): Record<string, 
 		monitor_globs: [],
 		default_pool: 'main',
 		mail_root: '/var/mail/kumomta',
+		suppression_root: join(root, 'suppression'),
 		dkim_root: join(root, 'dkim'),
 		share_root: '/opt/kumomta/share',
 		relay_hosts: ['192.0.2.0/28'],

@@ -35,6 +35,12 @@ describe('pre_init and init', () => {
 				per_record: { Delayed: { enable: false } }
 			}
 		]);
+		expect(policy.configured('configure_log_disposition_hook')).toEqual([
+			{
+				name: 'kumomta_ui',
+				per_record: { Any: { enable: false }, Bounce: { enable: true }, Expiration: { enable: true } }
+			}
+		]);
 		expect(policy.configured('configure_bounce_classifier')).toEqual([
 			{ files: ['/opt/kumomta/share/bounce_classifier/iana.toml'] }
 		]);
@@ -83,6 +89,7 @@ describe('pre_init and init', () => {
 			'http_message_generated',
 			'http_server_validate_auth_basic',
 			'init',
+			'log_disposition_kumomta_ui',
 			'pre_init',
 			'rebind_message',
 			'smtp_server_auth_plain',

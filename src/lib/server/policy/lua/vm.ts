@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { LuaFactory } from 'wasmoon';
 import { assetPath } from '../../core/assets.ts';
-import { Clock, createHost, toHex } from './host.ts';
+import { Clock, createHost } from './host.ts';
 import type { Header, World } from './host.ts';
+import { fromHex, toHex } from './wire.ts';
 
 /** A `kumo.reject` or `kumo.disconnect`. */
 export interface Rejection {
@@ -18,6 +19,8 @@ export type Outcome =
 export type Argument =
 	| { kind: 'text' | 'address'; value: string }
 	| { kind: 'data'; value: unknown }
+	/** A log record; absent members are what KumoMTA has no value for. */
+	| { kind: 'record'; value: Record<string, unknown> }
 	| { kind: 'connection' | 'message'; value: number }
 	| { kind: 'none' };
 
@@ -41,6 +44,26 @@ export interface NewMessage {
 	id?: string;
 }
 
+/** What `kumo.inject_message` was given. */
+export interface Injected {
+	sender: string;
+	recipients: string[];
+	queue: string;
+	meta: Record<string, unknown>;
+	data: Buffer;
+}
+
+export interface Observed {
+	hmacs: number;
+	failed: boolean;
+	logs: string[];
+	printed: string[];
+	memoKeys: string[];
+	injected: Injected[];
+	/** How often each label of `kumo.time.start_timer` was counted. */
+	timed: Record<string, number>;
+}
+
 /** A revision running in a Lua of its own. Calls are synchronous; `close` frees it. */
 export interface Policy {
 	call: (event: string, ...args: Argument[]) => Outcome;
@@ -54,7 +77,7 @@ export interface Policy {
 	/** Parameters of each call of a configuring function, like `start_esmtp_listener`. */
 	configured: (name: string) => Record<string, unknown>[];
 	/** Counters and records, for tests. */
-	observed: () => { hmacs: number; failed: boolean; logs: string[]; printed: string[]; memoKeys: string[] };
+	observed: () => Observed;
 	events: () => Record<string, number>;
 	clock: Clock;
 	/** Runs a Lua chunk inside the revision's Lua; for tests of the double itself. */
@@ -94,7 +117,15 @@ const record = (value: unknown) => (Array.isArray(value) ? {} : (value ?? {})) a
 function encoded(argument: Argument): Record<string, unknown> {
 	if (argument.kind === 'text' || argument.kind === 'address')
 		return { kind: argument.kind, value: toHex(argument.value) };
+	if (argument.kind === 'record') return { kind: argument.kind, value: hexed(argument.value) };
 	return argument;
+}
+
+function hexed(value: unknown): unknown {
+	if (typeof value === 'string') return toHex(value);
+	if (Array.isArray(value)) return value.map(hexed);
+	if (typeof value !== 'object' || value === null) return value;
+	return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, hexed(member)]));
 }
 
 const given = ({ sender, recipients, headers, meta, id }: NewMessage) => ({
@@ -172,10 +203,24 @@ function callsOf(bridge: Bridge): Omit<Policy, 'clock' | 'close' | 'evaluate'> {
 				failed: seen.failed === true,
 				logs: list<string>(seen.logs),
 				printed: list<string>(seen.printed),
-				memoKeys: list<string>(seen.memo_keys).map((key) => Buffer.from(key, 'hex').toString('utf8'))
+				memoKeys: list<string>(seen.memo_keys).map(fromHex),
+				injected: list<Record<string, unknown>>(seen.injected).map(injectedOf),
+				timed: record(seen.timed) as Record<string, number>
 			};
 		},
 		events: () => record(plain(run('registered'))) as Record<string, number>
+	};
+}
+
+function injectedOf({ sender, recipients, queue, meta, data }: Record<string, unknown>): Injected {
+	return {
+		sender: fromHex(String(sender)),
+		recipients: list<string>(recipients)
+			.map(fromHex)
+			.filter((each) => each !== ''),
+		queue: fromHex(String(queue)),
+		meta: record(meta),
+		data: Buffer.from(String(data), 'hex')
 	};
 }
 
@@ -186,12 +231,11 @@ function outcomeOf(answer: Record<string, unknown>): Outcome {
 }
 
 function viewOf(view: Record<string, unknown>): MessageView {
-	const decode = (hex: string) => Buffer.from(hex, 'hex').toString('utf8');
 	return {
 		id: String(view.id),
 		meta: record(view.meta),
 		signatures: list(view.signatures),
-		headers: list<[string, string]>(view.headers).map(([name, value]) => [decode(name), decode(value)]),
+		headers: list<[string, string]>(view.headers).map(([name, value]) => [fromHex(name), fromHex(value)]),
 		delays: Number(view.delays)
 	};
 }

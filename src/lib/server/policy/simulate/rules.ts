@@ -21,6 +21,8 @@ const rules: [begins: string, rule: string][] = [
 	['4.7.0 too many failed logins', 'too-many-failed-logins'],
 	['5.5.1 this listener takes no logins', 'no-logins-here'],
 	['4.7.0 too many logins', 'too-many-logins'],
+	['5.7.1 suppressed by', 'recipient-suppressed'],
+	['5.7.1 recipient ', 'recipient-suppressed'],
 	['5.7.1 relaying not permitted', 'no-relay'],
 	['5.1.1 no such mailbox', 'mailbox-unknown'],
 	['5.7.1 this sender may not use this From', 'from-foreign'],

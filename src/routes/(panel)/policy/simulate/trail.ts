@@ -28,6 +28,7 @@ const rules: Record<string, string> = {
 	'from-count': 'A message has exactly one From header.',
 	'from-form': 'From holds exactly one plain address.',
 	'from-unknown': 'No sender has this From address.',
+	'recipient-suppressed': 'The recipient is on a suppression list.',
 	'from-foreign': 'This sender may not write as that address.',
 	'login-needed': 'Without a login nothing is taken here.',
 	'login-wrong': 'There is no such sender, or it has no password.',
