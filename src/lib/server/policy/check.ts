@@ -65,11 +65,12 @@ function* checkPools({ settings, sources, pools, tombstones }: PolicyHead, used:
 	for (const pool of pools) {
 		const isUsed = used.has(pool.id) || pool.name === settings.defaultPool;
 		const reason = poolFault(pool, known);
-		const report = (severity: Problem['severity'], code: string, message: string) =>
-			problem({ severity, scope: 'pool', id: pool.id, subject: pool.name, code, message, field: 'sources' });
+		const report = (severity: Problem['severity'], code: string, message: string, field = 'name') =>
+			problem({ severity, scope: 'pool', id: pool.id, subject: pool.name, code, message, field });
 		if (reason !== undefined) {
 			const consequence = isUsed ? 'It is in use, so nothing is applied.' : 'Nobody uses it yet.';
-			yield report(isUsed ? 'error' : 'warning', reason.code, `${reason.message} ${consequence} ${reason.advice}`);
+			const message = `${reason.message} ${consequence} ${reason.advice}`;
+			yield report(isUsed ? 'error' : 'warning', reason.code, message, 'sources');
 		}
 		if (names.has(pool.name))
 			yield report('error', 'duplicate-pool', `Two pools are called ${pool.name}. Nothing is applied. Rename one.`);

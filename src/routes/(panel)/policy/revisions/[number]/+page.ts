@@ -13,9 +13,15 @@ export const load: PageLoad = async ({ params, depends }) => {
 		api.policy.status.query()
 	]);
 	const { liveRevision } = status;
-	const differences =
-		revision.canRestore && number > 0 && liveRevision !== null && liveRevision > 0 && liveRevision !== number
-			? api.policy.changes.query({ from: liveRevision, to: number }).catch(() => null)
+	const between = { ...(liveRevision !== null && { from: liveRevision }), to: number };
+	const isOther = revision.canRestore && liveRevision !== number;
+	// Of the policy from before the panel only the files are known; beside it everything is new.
+	const restore =
+		isOther && number > 0
+			? Promise.all([api.policy.changes.query(between), api.policy.effects.query(between)]).then(
+					([changes, effects]) => ({ changes, effects, failed: null }),
+					(problem: unknown) => ({ changes: null, effects: null, failed: failure(problem) })
+				)
 			: null;
 	return {
 		crumbs: [
@@ -25,6 +31,7 @@ export const load: PageLoad = async ({ params, depends }) => {
 		],
 		revision,
 		status,
-		differences
+		between,
+		restore
 	};
 };
