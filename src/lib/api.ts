@@ -103,7 +103,17 @@ function messageOf(error: unknown): string {
 }
 
 export type Noun =
-	'auth' | 'settings' | 'sources' | 'pools' | 'domains' | 'dkim' | 'senders' | 'imports' | 'policy' | 'audit';
+	| 'auth'
+	| 'settings'
+	| 'sources'
+	| 'pools'
+	| 'domains'
+	| 'dkim'
+	| 'senders'
+	| 'bounces'
+	| 'imports'
+	| 'policy'
+	| 'audit';
 
 /** For `depends()` in a page's load: `depends(data('domains'))`. */
 export function data(noun: Noun): `data:${Noun}` {

@@ -20,6 +20,7 @@ const own: Entry[] = [
 	{ label: 'Revisions', href: '/policy/revisions', icon: Shield, kind: 'Page' },
 	{ label: 'Add a domain', href: '/domains?new', icon: Plus, kind: 'Action' },
 	{ label: 'Add a sender', href: '/senders?new', icon: Plus, kind: 'Action' },
+	{ label: 'Add a bounce account', href: '/bounces?new', icon: Plus, kind: 'Action' },
 	{ label: 'Add a source', href: '/sources?new', icon: Plus, kind: 'Action' },
 	{ label: 'Add a pool', href: '/pools?new', icon: Plus, kind: 'Action' }
 ];

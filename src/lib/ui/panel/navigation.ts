@@ -1,6 +1,7 @@
 import FileUp from '@lucide/svelte/icons/file-up';
 import Globe from '@lucide/svelte/icons/globe';
 import House from '@lucide/svelte/icons/house';
+import Inbox from '@lucide/svelte/icons/inbox';
 import ListChecks from '@lucide/svelte/icons/list-checks';
 import Network from '@lucide/svelte/icons/network';
 import Settings from '@lucide/svelte/icons/settings';
@@ -26,6 +27,7 @@ export const groups: { title?: string; items: Destination[] }[] = [
 			{ label: 'Domains', href: '/domains', icon: Globe, count: 'domains' },
 			{ label: 'Senders', href: '/senders', icon: UserRound, count: 'senders' },
 			{ label: 'Sources and pools', href: '/sources', icon: Network, under: ['/sources', '/pools'] },
+			{ label: 'Bounce accounts', href: '/bounces', icon: Inbox },
 			{ label: 'Import', href: '/imports', icon: FileUp }
 		]
 	},

@@ -7,11 +7,23 @@ export function passwordInput(way: PasswordWay, password: string): { password?: 
 	return { password: way === 'none' ? null : password };
 }
 
+/** How long a password may be, in characters. */
+export interface PasswordBounds {
+	min: number;
+	max: number;
+}
+
+export const senderPassword: PasswordBounds = { min: 16, max: 128 };
+
 /** What the server would refuse, said while it is typed. */
-export function passwordError(way: PasswordWay, password: string): string | undefined {
+export function passwordError(
+	way: PasswordWay,
+	password: string,
+	{ min, max }: PasswordBounds = senderPassword
+): string | undefined {
 	if (way !== 'choose') return undefined;
-	if (password.length < 16) return `At least 16 characters; ${password.length} so far.`;
-	if (password.length > 128) return 'At most 128 characters.';
+	if (password.length < min) return `At least ${min} characters; ${password.length} so far.`;
+	if (password.length > max) return `At most ${max} characters.`;
 	return /^[\x20-\x7e]*$/.test(password)
 		? undefined
 		: 'Only letters, digits, spaces and the signs of an English keyboard: programs disagree about the others.';

@@ -2,15 +2,16 @@ import { error } from '@sveltejs/kit';
 import { api, data, failure } from '$lib/api';
 import type { PageLoad } from './$types';
 
-/** The page shows the first of its senders; the rest are in the list of senders. */
+/** The page shows the first of its senders and bounce accounts; the rest are in their lists. */
 const senderCount = 8;
 
 export const load: PageLoad = async ({ params: { id }, depends }) => {
-	depends(data('domains'), data('dkim'), data('senders'), data('sources'), data('settings'));
+	depends(data('domains'), data('dkim'), data('senders'), data('bounces'), data('sources'), data('settings'));
 	const lists = {
 		dns: api.domains.dns.query({ id }),
 		keys: api.dkim.list.query({ domainId: id, limit: 200 }),
-		senders: api.senders.list.query({ domainId: id, limit: senderCount })
+		senders: api.senders.list.query({ domainId: id, limit: senderCount }),
+		bounceAccounts: api.bounces.list.query({ domainId: id, limit: senderCount })
 	};
 	// Handled where they are shown; without this a page that is left early would report them as unhandled.
 	for (const list of Object.values(lists)) list.catch(() => undefined);
