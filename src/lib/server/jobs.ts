@@ -15,6 +15,8 @@ import { recoverApplies } from './policy/recover.ts';
 import { refreshAgain } from './policy/refresh-again.ts';
 import { removeOldRecords } from './policy/retention.ts';
 import { removeEndedPoolNames } from './pools/service.ts';
+import { removeEnded } from './suppression/housekeeping.ts';
+import { keepFiles } from './suppression/keep-files.ts';
 
 const minute = 60_000;
 
@@ -30,6 +32,8 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },
 	{ name: 'dkim.end-retirements', everyMs: minute, run: () => endRetirements(app) },
 	{ name: 'bounces.housekeeping', everyMs: minute, atStart: true, run: () => keepHouse(app) },
+	{ name: 'suppression.remove-ended', everyMs: minute, atStart: true, run: () => removeEnded(app) },
+	{ name: 'suppression.keep-files', everyMs: 10_000, atStart: true, run: () => keepFiles(app) },
 	{ name: 'policy.recover', everyMs: minute, atStart: true, run: () => recoverApplies(app) },
 	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
 	{ name: 'policy.poll-metrics', everyMs: 10_000, atStart: true, run: () => pollMetrics(app) },
