@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { testClock } from '../support/app.ts';
 import { procedures } from '../support/contract.ts';
 import type { Answer, Parsed } from '../support/contract.ts';
+import { insertEvent } from '../support/rows.ts';
 import { openWorld, validInputs } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -26,6 +27,7 @@ beforeAll(async () => {
 		await must('dkim.generate', { domainId: ids.domain, algorithm: 'ed25519', selector: low });
 		const [route] = validInputs(world, number)['policy.routes.create'] as object[];
 		await must('policy.routes.create', { ...route, name });
+		await insertEvent(world.app, { recipient: `${low}@example.org`, at: clock.now() - (number % 2) * 1000 });
 	}
 }, 60_000);
 afterAll(() => world.close());
@@ -64,6 +66,7 @@ const lists: List[] = [
 		sorts: ['at'],
 		text: (item) => [item.action, item.actorName, item.target ?? '', item.address ?? '']
 	},
+	{ path: 'feedback.list', sorts: ['at'], text: (item) => [item.recipient, item.diagnostic] },
 	{ path: 'policy.routes.list', sorts: ['name'], text: (item) => [item.name] },
 	{ path: 'policy.revisions', sorts: ['number'], text: (item) => [item.actorName, item.reason ?? '', item.hash] }
 ];

@@ -20,7 +20,7 @@ const open = ['auth.login', 'auth.register', 'auth.status'];
 
 /** What the contract calls queries; everything else changes something. */
 const queries =
-	/^(?:auth\.(?:status|me|sessions\.list)|settings\.get|domains\.(?:dns|checkDns|impact)|sources\.detect|bounces\.(?:mailbox|connection)|kumod\.status|policy\.(?:status|preview|changes|changeGroups|effects|fileChanges|fileSummary|drift|driftFile|foreign|revisions|revision|progress|simulate|routes\.check)|imports\.preview|suppression\.(?:check|export|state)|.+\.(?:list|get))$/;
+	/^(?:auth\.(?:status|me|sessions\.list)|settings\.get|domains\.(?:dns|checkDns|impact)|sources\.detect|bounces\.(?:mailbox|connection)|kumod\.status|feedback\.(?:counts|state)|policy\.(?:status|preview|changes|changeGroups|effects|fileChanges|fileSummary|drift|driftFile|foreign|revisions|revision|progress|simulate|routes\.check)|imports\.preview|suppression\.(?:check|export|state)|.+\.(?:list|get))$/;
 
 /** Names from the contract that this build must have; fields may be added, names may not go. */
 const promised =

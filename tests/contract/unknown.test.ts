@@ -96,7 +96,16 @@ const idFields = procedures.flatMap(({ path, input }) =>
 );
 
 /** A filter of a list finds nothing then. */
-const filters = ['senders.list domainId', 'bounces.list domainId', 'suppression.list domainId'];
+const filters = [
+	'senders.list domainId',
+	'bounces.list domainId',
+	'suppression.list domainId',
+	'feedback.list domainId',
+	'feedback.list senderId'
+];
+/** What came back of a domain or sender that was removed is still counted. */
+const counted = ['feedback.counts domainId', 'feedback.counts senderId'];
+const noneOf = { bounces: 0, expiries: 0, reports: 0, complaints: 0 };
 /** Names what may drop out of a policy; here the call is refused before, since nothing was reviewed. */
 const wishes = ['policy.apply dropping.0', 'policy.restore dropping.0'];
 
@@ -114,6 +123,7 @@ describe('an id', () => {
 			const answer = await world.call(path, input);
 			const isId = /^[a-z0-9]{16}$/.test(id);
 			if (filters.includes(name) && isId) expect(answer.data, what).toMatchObject({ items: [], total: 0 });
+			else if (counted.includes(name) && isId) expect(answer.data, what).toMatchObject({ totals: noneOf });
 			else if (wishes.includes(name) && isId) expect(answer.error.code, what).toMatch(/^(?:CONFLICT|NOT_FOUND)$/);
 			else {
 				expect(answer.error.code, `${what}: ${answer.text}`).toMatch(/^(?:NOT_FOUND|BAD_REQUEST)$/);

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { App } from '../../src/lib/server/app.ts';
 import { domains } from '../../src/lib/server/domains/tables.ts';
+import { feedbackEvents } from '../../src/lib/server/feedback/tables.ts';
 import { pools } from '../../src/lib/server/pools/tables.ts';
 
 /** A domain as it stands in the database, made without the rules of its feature. */
@@ -16,6 +17,25 @@ export async function insertDomain(app: App, name = 'example.com'): Promise<stri
 export async function insertPool(app: App, name = 'main'): Promise<string> {
 	const [pool] = await app.db.insert(pools).values({ name, createdAt: app.clock() }).returning({ id: pools.id });
 	return pool!.id;
+}
+
+/** Something that came back, as the reader of the log would store it. */
+export async function insertEvent(app: App, fields: Partial<typeof feedbackEvents.$inferInsert> = {}): Promise<void> {
+	await app.db.insert(feedbackEvents).values({
+		at: app.clock(),
+		kind: 'bounce',
+		class: 'InvalidRecipient',
+		recipient: 'ann@example.org',
+		returnPath: 'bounces@bounce.example.com',
+		code: 550,
+		status: '5.1.1',
+		diagnostic: '550 5.1.1 no such user',
+		reporter: 'mx.example.org',
+		messageId: 'a1',
+		segment: '20260105-120000',
+		line: 7,
+		...fields
+	});
 }
 
 /** Many senders in one statement: `news000001@<domain>` and so on, all in one pool. */

@@ -242,6 +242,21 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'policy.routes.create': [{ name: `Route ${number}`, request: simulated, expectation }],
 		'policy.routes.update': [{ id: ids.route, name: 'Stranger', request: simulated, expectation }],
 		'policy.routes.remove': [{ id: ids.route }],
+		'feedback.list': [
+			{
+				...by('at'),
+				...cursor,
+				domainId: ids.domain,
+				senderId: ids.sender,
+				kind: 'bounce',
+				class: 'InvalidRecipient',
+				recipient: 'ann@',
+				from: 0,
+				to: 1
+			}
+		],
+		'feedback.counts': [{ by: 'hour', from: 0, to: 1, domainId: ids.domain, senderId: ids.sender }],
+		'feedback.parse': [{ text: 'From: MAILER-DAEMON@example.org\n\n<ann@example.org>: 550 5.1.1 user unknown\n' }],
 		'auth.sessions.list': [{ ...by('lastUsedAt'), ...cursor }],
 		'audit.list': [{ ...by('at'), ...cursor, actor: 'nobody', action: 'none', target: 'none', outcome: 'ok' }]
 	};

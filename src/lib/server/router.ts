@@ -5,6 +5,7 @@ import { bouncesRouter } from './bounces/router.ts';
 import { createGate } from './gate.ts';
 import { dkimRouter } from './dkim/router.ts';
 import { domainsRouter } from './domains/router.ts';
+import { feedbackRouter } from './feedback/router.ts';
 import { router } from './core/trpc.ts';
 import type { Caller, Context } from './core/trpc.ts';
 import { kumodRouter } from './kumod/router.ts';
@@ -27,6 +28,7 @@ export const appRouter = router({
 	imports: importsRouter,
 	bounces: bouncesRouter,
 	suppression: suppressionRouter,
+	feedback: feedbackRouter,
 	kumod: kumodRouter,
 	policy: policyRouter,
 	audit: auditRouter

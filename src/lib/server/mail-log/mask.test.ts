@@ -34,7 +34,8 @@ it.each([
 	[`bad: ${unpadded}`, 'bad: [hidden]'],
 	[`bad: ${base64('user=a@b\x01auth=Bearer t\x01\x01').replaceAll('=', '')}`, 'bad: [hidden]'],
 	['AUTH=LOGIN dXNlcg', 'AUTH LOGIN [hidden]'],
-	['queue 4XyZ12abcdEFGH34 of mx-1.example.com', 'queue 4XyZ12abcdEFGH34 of mx-1.example.com']
+	['queue 4XyZ12abcdEFGH34 of mx-1.example.com', 'queue 4XyZ12abcdEFGH34 of mx-1.example.com'],
+	['bounces+ann=example.org@bounce.example.com', 'bounces+ann=example.org@bounce.example.com']
 ])('in %j is kept %j', (text, kept) => {
 	expect(maskText(text)).toBe(kept);
 });

@@ -17,7 +17,8 @@ export function maskCommand(command: string): string {
 
 const mechanism = '(PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|SCRAM-[A-Z0-9-]{1,20})';
 const quotedLogin = new RegExp(`\\bAUTH[ =]{1,4}${mechanism}[ =:]{1,4}[^ "'<>]+`, 'gi');
-const word = /[A-Za-z0-9+/_-]{8,}={0,2}/g;
+/** Padding ends a word: in `bounces+ann=example.org` the `=` is none. */
+const word = /[A-Za-z0-9+/_-]{8,}(?:={1,2}(?![A-Za-z0-9=]))?/g;
 
 /** Text that may quote such a command: what follows `AUTH PLAIN`, and words that are base64 of a login. */
 export function maskText(text: string): string {

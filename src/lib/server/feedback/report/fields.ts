@@ -12,7 +12,8 @@ export const shown = (bytes: string, max = 500): string => shownText(textOf(byte
 /** An address as the panel stores it; what is none stays as it was written, in lower case. */
 export function addressOf(text: string): string {
 	const inside = /<([^<>]{0,320})>/.exec(text)?.[1] ?? text;
-	const bare = shown(inside.replace(/^\s*(?:mailto|smtp|rfc822)\s*[:;]/i, ''), 320).replace(/^["']|["'.,;:]+$/g, '');
+	const decoded = textOf(inside.replace(/^\s*(?:mailto|smtp|rfc822)\s*[:;]/i, ''));
+	const bare = plainText(decoded, 320).replace(/^["']|["'.,;:]+$/g, '');
 	return emailAddress.safeParse(bare).data || bare.toLowerCase();
 }
 
