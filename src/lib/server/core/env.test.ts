@@ -28,6 +28,11 @@ const bad: [string, string][] = [
 	['KUMOMTA_ROOT', "/srv/kumo'mta"],
 	['MAIL_ROOT', 'mail'],
 	['MAIL_ROOT', "/srv/mail'"],
+	['DOVECOT_ETC', 'etc/dovecot'],
+	['DOVECOT_ETC', '/etc/dove cot'],
+	['DOVECOT_BIN', 'local/bin/it'],
+	['IMAP_PORT', '0'],
+	['POP3_PORT', '70000'],
 	['DATA_DIR', '/srv/panel?mode=memory'],
 	['DATA_DIR', '/srv/100%'],
 	['KUMOD_BIN', 'bin/kumo-daemon'],
@@ -83,6 +88,9 @@ describe('readEnv', () => {
 		const sandbox = { DATA_DIR: '/srv/panel', KUMOMTA_ROOT: '/srv/kumomta' };
 		expect(readEnv(sandbox).mailRoot).toBe('/srv/kumomta/mail');
 		expect(readEnv({ ...sandbox, MAIL_ROOT: '/srv/mail' }).mailRoot).toBe('/srv/mail');
+		expect(readEnv(sandbox)).toMatchObject({ dovecotBin: undefined, imapPort: 993, pop3Port: 995 });
+		const told = { ...sandbox, DOVECOT_ETC: '/srv/dovecot', DOVECOT_BIN: '/srv/sbin/dovecot' };
+		expect(readEnv(told)).toMatchObject({ dovecotEtc: '/srv/dovecot', dovecotBin: '/srv/sbin/dovecot' });
 		expect(readEnv({ ...sandbox, KUMOMTA_ROOT: '/opt/kumomta' }).mailRoot).toBe('/var/mail/kumomta');
 	});
 

@@ -17,6 +17,13 @@ export interface Env {
 	kumomtaRoot: string;
 	/** Absolute; the mail of bounce accounts lies below it, `<account id>/{cur,new,tmp}`. */
 	mailRoot: string;
+	/** Absolute; Dovecot's configuration lies in it. */
+	dovecotEtc: string;
+	/** Absolute path of dovecot; undefined when it is not installed, or not this sandbox's. */
+	dovecotBin: string | undefined;
+	/** Where mail programs connect, both with implicit TLS. */
+	imapPort: number;
+	pop3Port: number;
 	/** Absolute path of kumod; undefined when it is not installed. */
 	kumodBin: string | undefined;
 	/** Base URL of KumoMTA's HTTP API. */
@@ -70,6 +77,10 @@ const variables = z.object({
 		.describe('the token of the libSQL server, in one line'),
 	KUMOMTA_ROOT: z.string().refine(isPlainPath).optional().describe(plainPath),
 	MAIL_ROOT: z.string().refine(isPlainPath).optional().describe(plainPath),
+	DOVECOT_ETC: z.string().refine(isPlainPath).optional().describe(plainPath),
+	DOVECOT_BIN: z.string().refine(isPlainPath).optional().describe('the absolute path of dovecot'),
+	IMAP_PORT: z.coerce.number().int().min(1).max(65_535).default(993).describe('a port number from 1 to 65535'),
+	POP3_PORT: z.coerce.number().int().min(1).max(65_535).default(995).describe('a port number from 1 to 65535'),
 	KUMOD_BIN: z.string().refine(isAbsolute).optional().describe('the absolute path of kumod'),
 	KUMOD_API: z
 		.url({ protocol: /^https?$/ })
@@ -88,6 +99,9 @@ const variables = z.object({
 		.describe('IP addresses of proxies, separated by commas'),
 	LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('debug, info, warn or error')
 });
+
+/** Where the distributions' packages put it; a sandbox never meets the system's Dovecot unless it is told to. */
+const findDovecot = () => ['/usr/sbin/dovecot'].find((path) => existsSync(path));
 
 function absoluteFile(url: string): string | undefined {
 	const path = fileUrl.exec(url)?.[1];
@@ -115,6 +129,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 		throw new EnvError(
 			`The environment variable KUMOMTA_ROOT is not set, and the data directory has a name that KumoMTA's files cannot hold. Nothing was started. Set KUMOMTA_ROOT, or DATA_DIR, to ${plainPath}.`
 		);
+	const isSystem = kumomtaRoot === '/opt/kumomta';
 	return {
 		host: values.HOST,
 		port: values.PORT,
@@ -125,7 +140,11 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 		databaseUrl: values.DATABASE_URL ?? `file:${join(dataDir, 'panel.db')}`,
 		databaseAuthToken: values.DATABASE_AUTH_TOKEN,
 		kumomtaRoot,
-		mailRoot: values.MAIL_ROOT ?? (kumomtaRoot === '/opt/kumomta' ? '/var/mail/kumomta' : join(kumomtaRoot, 'mail')),
+		mailRoot: values.MAIL_ROOT ?? (isSystem ? '/var/mail/kumomta' : join(kumomtaRoot, 'mail')),
+		dovecotEtc: values.DOVECOT_ETC ?? (isSystem ? '/etc/dovecot' : join(kumomtaRoot, 'dovecot')),
+		dovecotBin: values.DOVECOT_BIN ?? (isSystem || values.DOVECOT_ETC !== undefined ? findDovecot() : undefined),
+		imapPort: values.IMAP_PORT,
+		pop3Port: values.POP3_PORT,
 		kumodBin: values.KUMOD_BIN ?? [join(kumomtaRoot, 'sbin/kumod')].find((path) => existsSync(path)),
 		kumodApi: values.KUMOD_API.replace(/\/+$/, ''),
 		trustedProxies: values.TRUSTED_PROXY,

@@ -15,3 +15,13 @@ export function tryLogin(
 ): Promise<LoginStage[]> {
 	return tryImapLogin({ ...account, serverName, address: ownAddress, port, timeoutMs: 10_000 });
 }
+
+export { prepareMailboxes } from './mailboxes.ts';
+export type { Login } from './passwd.ts';
+export { probeDovecot } from './probe.ts';
+export { dovecotPlace } from './roots.ts';
+export type { DovecotPlace } from './roots.ts';
+export { findDovecotDrift, removeOldDovecot, settleDovecot } from './settle.ts';
+export { prepareDovecot } from './stage.ts';
+export type { DovecotResult, DovecotRevision, StagedDovecot } from './stage.ts';
+export { putDovecotBack, reloadDovecot, swapDovecot } from './swap.ts';
