@@ -8,8 +8,10 @@ export type SuppressionRow = [address: string, scope: string, reason: string];
 /** A file's rows; `absent` removes it, `broken` is no database, `foreign` has another format. */
 export type SuppressionFile = SuppressionRow[] | 'absent' | 'broken' | 'foreign';
 
+export type SuppressionFiles = { base?: SuppressionFile; delta?: SuppressionFile };
+
 /** The two files of the suppression lists as the panel places them: each made beside its place and renamed into it. */
-export function writeSuppression(directory: string, files: { base?: SuppressionFile; delta?: SuppressionFile }): void {
+export function writeSuppression(directory: string, files: SuppressionFiles): void {
 	mkdirSync(directory, { recursive: true });
 	for (const name of ['base', 'delta'] as const) {
 		const file = files[name];

@@ -1018,7 +1018,7 @@ local function delivery_status(record, host)
 		table.insert(lines, 'Action: failed')
 		table.insert(lines, 'Status: ' .. status_of(response))
 		if type(peer) == 'string' and peer ~= '' then
-			table.insert(lines, 'Remote-MTA: dns; ' .. plain(peer, 255))
+			table.insert(lines, 'Remote-MTA: dns; ' .. plain(peer:gsub('%.$', ''), 255))
 		end
 		table.insert(lines, 'Diagnostic-Code: smtp; ' .. diagnostic_of(response))
 		table.insert(lines, 'Last-Attempt-Date: ' .. mail_date(record.timestamp))

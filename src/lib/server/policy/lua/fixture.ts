@@ -1,4 +1,6 @@
 import { afterAll, afterEach } from 'vitest';
+import { writeSuppression } from '../../../../../tests/support/suppression-files.ts';
+import type { SuppressionFiles } from '../../../../../tests/support/suppression-files.ts';
 import { buildRevision, verifierFor } from './revision.ts';
 import { openSession, start } from './session.ts';
 import { openPolicy } from './vm.ts';
@@ -118,6 +120,14 @@ export const rows: RevisionRows = {
 	}
 };
 
+/** Sends nothing to the lists' addresses, and reports failures. */
+export const switchedOn: RevisionRows = {
+	...rows,
+	domain: Object.fromEntries(
+		Object.entries(rows.domain ?? {}).map(([name, value]) => [name, { ...value, reports: true, suppression: true }])
+	)
+};
+
 const opened: { policy: Policy; built: BuiltRevision }[] = [];
 
 function closeAll(): void {
@@ -129,7 +139,13 @@ function closeAll(): void {
 
 /** Opens a started revision in a Lua of its own; everything is closed after each test. */
 export async function policyWith(
-	options: { node?: Record<string, unknown>; custom?: string; rows?: RevisionRows; world?: World } = {}
+	options: {
+		node?: Record<string, unknown>;
+		custom?: string;
+		rows?: RevisionRows;
+		world?: World;
+		suppression?: SuppressionFiles;
+	} = {}
 ): Promise<Policy> {
 	const built = buildRevision({
 		rows: options.rows ?? rows,
@@ -137,6 +153,7 @@ export async function policyWith(
 		...(options.custom === undefined ? {} : { custom: options.custom }),
 		keys: ['example.com/s1', 'example.com/s2', 'strict.example/s1']
 	});
+	if (options.suppression !== undefined) writeSuppression(built.suppressionRoot, options.suppression);
 	const policy = await openPolicy(built.directory, options.world ?? {}).catch((error: unknown) => {
 		built.remove();
 		throw error;
@@ -144,6 +161,13 @@ export async function policyWith(
 	opened.push({ policy, built });
 	start(policy);
 	return policy;
+}
+
+/** Where the suppression files of a policy lie. */
+export function suppressionRootOf(policy: Policy): string {
+	const found = opened.find((each) => each.policy === policy);
+	if (found === undefined) throw new Error('This policy was not opened here.');
+	return found.built.suppressionRoot;
 }
 
 afterEach(closeAll);
