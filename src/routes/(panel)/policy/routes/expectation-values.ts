@@ -35,14 +35,18 @@ const lines = (text: string) =>
 		.filter((line) => line !== '');
 
 export function valuesOf(expectation: Route['expectation']): ExpectationValues {
-	const { verdict, sources, signatures } = expectation;
+	const { verdict, replyCode, rule, pool, sources, signatures, tenant, campaign, queue } = expectation;
 	const held = Object.fromEntries(partNames.map((name) => [name, expectation[name] !== undefined]));
-	const plain = Object.fromEntries(partNames.map((name) => [name, String(expectation[name] ?? '')]));
 	return {
 		verdict,
 		held: held as Record<PartName, boolean>,
 		part: {
-			...(plain as Record<PartName, string>),
+			replyCode: String(replyCode ?? ''),
+			rule: rule ?? '',
+			pool: pool ?? '',
+			tenant: tenant ?? '',
+			campaign: campaign ?? '',
+			queue: queue ?? '',
 			sources: (sources ?? []).join('\n'),
 			signatures: (signatures ?? []).map(({ selector, domain }) => `${selector} of ${domain}`).join('\n')
 		}
