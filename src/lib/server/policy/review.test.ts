@@ -253,3 +253,28 @@ it('custom.lua is masked among the files too', async () => {
 	const made = await getRevision(app, { number: revision ?? 0 });
 	expect(JSON.stringify([files, made.files])).not.toContain('tiger-4711');
 });
+
+describe('counts first, whatever their number', () => {
+	it.each([1, 20, 101, 5000])('%i new senders: counted, grouped and paged to the last one', async (senders) => {
+		const large = await openTestApp({ host: testHost(), kumod: absentKumod() });
+		await fillEstate({ client: large.database.client, keys: large.keys }, { domains: 2, senders });
+		const first = await listChanges(large, { limit: 100, scope: 'sender' });
+		expect(first).toMatchObject({ total: senders });
+		expect(first.counts.scopes.find(({ scope }) => scope === 'sender')).toMatchObject({ added: senders });
+		expect(first.nextCursor === null).toBe(senders <= 100);
+		const { items } = await groupChanges(large, { limit: 100, scope: 'sender' });
+		expect(items.reduce((sum, { total }) => sum + total, 0)).toBe(senders);
+		const seen = new Set(first.items.map(({ subject }) => subject));
+		for (let cursor = first.nextCursor; cursor !== null;) {
+			const page = await listChanges(large, { limit: 200, scope: 'sender', cursor });
+			for (const { subject } of page.items) seen.add(subject);
+			cursor = page.nextCursor;
+		}
+		expect(seen.size).toBe(senders);
+		const directory = (await summarizeFiles(large, {})).files.find(({ path }) => path === 'directory.sqlite');
+		// Two domains and a bounce account of each besides.
+		expect(directory).toMatchObject({ state: 'added', added: senders + 4 });
+		await closeCompiler(large);
+		large.close();
+	});
+});
