@@ -3,6 +3,7 @@ import { expect, test } from '@playwright/test';
 import { startBuiltServer } from '../support/built-server.ts';
 import type { BuiltServer } from '../support/built-server.ts';
 import { expectAccessible, register, signIn, watchPage } from '../support/panel.ts';
+import { addDefaultPool } from '../support/small-estate.ts';
 
 let server: BuiltServer;
 let registered: Awaited<ReturnType<typeof register>>;
@@ -11,13 +12,10 @@ test.beforeAll(async () => {
 	server = await startBuiltServer();
 	registered = await register(server);
 	const { client } = registered;
-	const source = await client.sources.create.mutate({ address: '203.0.113.24', ehloDomain: 'out1.example.net' });
-	if (!('id' in source)) throw new Error('One source was asked for.');
-	const pool = await client.pools.create.mutate({ name: 'main', sources: [{ sourceId: source.id, weight: 1 }] });
-	await client.settings.update.mutate({ hostname: 'mta1.example.net', defaultPoolId: pool.id });
+	const { sourceId } = await addDefaultPool(client);
 	const preview = await client.policy.preview.query();
 	await client.policy.apply.mutate({ expectedHash: preview.hash, reason: 'First' });
-	await client.pools.create.mutate({ name: 'warm', sources: [{ sourceId: source.id, weight: 1 }] });
+	await client.pools.create.mutate({ name: 'warm', sources: [{ sourceId, weight: 1 }] });
 });
 test.afterAll(() => server.remove());
 
@@ -31,6 +29,8 @@ const paths = [
 	'/policy/compare',
 	'/policy/simulate',
 	'/policy/routes',
+	'/feedback',
+	'/feedback?paste=1',
 	'/audit',
 	'/settings',
 	'/account'

@@ -2,6 +2,7 @@ import { expect, test } from '@playwright/test';
 import { startBuiltServer } from '../support/built-server.ts';
 import type { BuiltServer } from '../support/built-server.ts';
 import { expectAccessible, register, signIn, watchPage } from '../support/panel.ts';
+import { addDefaultPool, addPool, addSender } from '../support/small-estate.ts';
 
 let server: BuiltServer;
 let registered: Awaited<ReturnType<typeof register>>;
@@ -12,22 +13,11 @@ test.beforeAll(async () => {
 	server = await startBuiltServer();
 	registered = await register(server);
 	const { client } = registered;
-	const pools = { main: '', warm: '' };
-	for (const [name, address] of [
-		['main', '203.0.113.24'],
-		['warm', '203.0.113.25']
-	] as const) {
-		const source = await client.sources.create.mutate({ address, ehloDomain: `${name}.example.net` });
-		if (!('id' in source)) throw new Error('One source was asked for.');
-		const pool = await client.pools.create.mutate({ name, sources: [{ sourceId: source.id, weight: 1 }] });
-		pools[name] = pool.id;
-	}
-	await client.settings.update.mutate({ hostname: 'mta1.example.net', defaultPoolId: pools.main });
-	const domain = await client.domains.create.mutate({ name: 'example.com' });
-	const key = await client.dkim.generate.mutate({ domainId: domain.id, algorithm: 'ed25519' });
-	await client.dkim.activate.mutate({ id: key.id });
-	const sender = await client.senders.create.mutate({ domainId: domain.id, localPart: 'news', poolId: pools.main });
-	moveTo = (pool) => client.senders.update.mutate({ id: sender.id, poolId: pools[pool] });
+	const main = await addDefaultPool(client);
+	const warm = await addPool(client, 'warm', { address: '203.0.113.25', ehloDomain: 'warm.example.net' });
+	const pools = { main: main.id, warm: warm.id };
+	const senderId = await addSender(client, main.id);
+	moveTo = (pool) => client.senders.update.mutate({ id: senderId, poolId: pools[pool] });
 });
 test.afterAll(() => server.remove());
 
@@ -68,9 +58,45 @@ test('a simulated message is kept, stops an apply that changes its way, and is o
 	await page.getByLabel('Type its name to override it').fill(name);
 	await page.getByRole('button', { name: 'Apply', exact: false }).last().click();
 	await expect(page.getByRole('heading', { name: 'Everything is live' })).toBeVisible();
-	await expect(page.getByText(`Overridden: “${name}” leaves by pool warm instead of main.`)).toBeVisible();
+	await expect(page.getByText(`Overridden: “${name}” leaves by pool warm instead of main, `)).toBeVisible();
 	const { items } = await registered.client.audit.list.query({});
 	expect(JSON.stringify(items.find(({ action }) => action === 'policy.apply')?.input)).toContain(name);
+	expect(complaints).toEqual([]);
+});
+
+test('a route is edited on its page: let go of, filled in from now, and checked on a revision', async ({ page }) => {
+	const { complaints } = await watchPage(page);
+	await signIn(page, registered.session);
+	await page.goto(`${server.url}/policy/routes`);
+	const { liveRevision } = await registered.client.policy.status.query();
+	await page.getByLabel('Checked on').selectOption(String(liveRevision));
+	await page.getByRole('button', { name: 'Check now' }).click();
+	await expect(page.getByText('leaves by pool warm instead of main')).toBeVisible();
+	await expect(page.getByRole('columnheader', { name: `On revision ${liveRevision}` })).toBeVisible();
+	await page.getByRole('button', { name: `Edit ${name}` }).click();
+	const dialog = page.getByRole('dialog');
+	await expect(dialog.getByLabel('Pool must be')).toHaveValue('main');
+	await expectAccessible(page);
+	await dialog.getByRole('checkbox', { name: 'Queue' }).uncheck();
+	await expect(dialog.getByLabel('Queue must be')).toHaveCount(0);
+	await dialog.getByLabel('Signatures must be').fill('k1');
+	await dialog.getByLabel('Name').press('Enter');
+	await expect(dialog.getByLabel('Signatures must be')).toBeFocused();
+	await dialog.getByRole('button', { name: 'Fill in how it is now' }).click();
+	await expect(dialog.getByLabel('Pool must be')).toHaveValue('warm');
+	await expect(dialog.getByLabel('Signatures must be')).toHaveValue('k1 of example.com');
+	await dialog.getByRole('button', { name: 'Save the route' }).click();
+	await expect(page.getByText('Route saved')).toBeVisible();
+	await page.getByRole('button', { name: 'Check now' }).click();
+	await expect(page.getByText('kept', { exact: true })).toBeVisible();
+	const [route] = (await registered.client.policy.routes.list.query({})).items;
+	expect(route?.expectation).toMatchObject({ pool: 'warm', signatures: [{ selector: 'k1', domain: 'example.com' }] });
+	expect(route?.expectation).not.toHaveProperty('queue');
+	// The next test has the route as it was kept.
+	await registered.client.policy.routes.update.mutate({
+		id: route?.id ?? '',
+		expectation: { ...route?.expectation, verdict: 'accepted', pool: 'main', sources: ['out1.example.net'] }
+	});
 	expect(complaints).toEqual([]);
 });
 

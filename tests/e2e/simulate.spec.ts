@@ -2,6 +2,7 @@ import { expect, test } from '@playwright/test';
 import { startBuiltServer } from '../support/built-server.ts';
 import type { BuiltServer } from '../support/built-server.ts';
 import { expectAccessible, register, signIn, watchPage } from '../support/panel.ts';
+import { addDefaultPool, addSender } from '../support/small-estate.ts';
 
 let server: BuiltServer;
 let registered: Awaited<ReturnType<typeof register>>;
@@ -10,14 +11,7 @@ test.beforeAll(async () => {
 	server = await startBuiltServer();
 	registered = await register(server);
 	const { client } = registered;
-	const source = await client.sources.create.mutate({ address: '203.0.113.24', ehloDomain: 'out1.example.net' });
-	if (!('id' in source)) throw new Error('One source was asked for.');
-	const pool = await client.pools.create.mutate({ name: 'main', sources: [{ sourceId: source.id, weight: 1 }] });
-	await client.settings.update.mutate({ hostname: 'mta1.example.net', defaultPoolId: pool.id });
-	const domain = await client.domains.create.mutate({ name: 'example.com' });
-	const key = await client.dkim.generate.mutate({ domainId: domain.id, algorithm: 'ed25519' });
-	await client.dkim.activate.mutate({ id: key.id });
-	await client.senders.create.mutate({ domainId: domain.id, localPart: 'news', poolId: pool.id });
+	await addSender(client, (await addDefaultPool(client)).id);
 });
 test.afterAll(() => server.remove());
 
@@ -38,6 +32,10 @@ test('a message is simulated by keyboard: accepted with its way out, refused wit
 	await expect(page.getByText('Refused', { exact: true })).toBeVisible();
 	await expect(page.getByText('550 5.7.1 this sender may not use this From address').first()).toBeVisible();
 
+	await page.reload();
+	await expect(page.getByText('Refused', { exact: true })).toBeVisible();
+	await expect(page.locator('[name=from]')).toHaveValue('boss@example.com');
+
 	await page.getByLabel('Arrives by').selectOption('relay');
 	await page.getByLabel('Client address').press('Enter');
 	await expect(page.getByLabel('Arrives by')).toHaveAttribute('aria-invalid', 'true');
@@ -45,6 +43,36 @@ test('a message is simulated by keyboard: accepted with its way out, refused wit
 	await page.getByLabel('Client address').press('Enter');
 	await expect(page.getByLabel('Client address')).toBeFocused();
 	expect(complaints).toEqual([]);
+});
+
+test('the sender is found by keyboard, and its addresses go along; a text of lines is sent by Ctrl+Enter', async ({
+	page
+}) => {
+	const { client } = registered;
+	const [news] = (await client.senders.list.query({})).items;
+	if (news === undefined) throw new Error('There is no sender.');
+	const { domainId, poolId } = await client.senders.get.query({ id: news.id });
+	await client.senders.create.mutate({ domainId, localPart: 'alerts', poolId });
+	await signIn(page, registered.session);
+	await page.goto(`${server.url}/policy/simulate`);
+	const login = page.getByRole('combobox', { name: 'Logged in as' });
+	const offered = page.getByRole('listbox', { name: 'Senders' }).getByRole('option');
+	await login.click();
+	await expect(offered).toHaveText(['alerts@example.com', 'news@example.com']);
+	await expectAccessible(page);
+	await login.fill('aler');
+	await expect(offered).toHaveText(['alerts@example.com']);
+	await login.press('ArrowDown');
+	await login.press('Enter');
+	await expect(login).toHaveValue('alerts@example.com');
+	await expect(offered).toHaveCount(0);
+	await login.fill('news@example.com');
+	await login.press('Escape');
+	await expect(page.locator('[name=mailFrom]')).toHaveValue('news@example.com');
+	await page.getByLabel('Recipients').fill('a@gmail.com\nb@x.log_hook');
+	await page.getByLabel('Recipients').press('Control+Enter');
+	await expect(page.getByText('Accepted for some recipients', { exact: true })).toBeVisible();
+	await expect(page).toHaveURL(/[?&]to=a%40gmail\.com%0Ab%40x\.log_hook&/);
 });
 
 test('a client is told step by step, and what stays unknown', async () => {
