@@ -112,6 +112,7 @@ export type Noun =
 	| 'senders'
 	| 'bounces'
 	| 'imports'
+	| 'feedback'
 	| 'policy'
 	| 'audit';
 

@@ -45,7 +45,7 @@ export async function countFeedback(app: App, { by, from, to, domainId, senderId
 	);
 	const byDomain = new Map<string, Four>();
 	const byClass = new Map<string, Sum>();
-	for (const window of windowsOf(first, to, isOne ? undefined : hoursAtOnce)) {
+	for (const window of windowsOf(from - (from % hourMs), to, isOne ? undefined : hoursAtOnce)) {
 		const where = and(owner, window);
 		for (const sum of await sumsByBucket(app, where, sizeMs)) {
 			add(buckets[(sum.at - first) / sizeMs] ?? { ...none }, sum);

@@ -3,6 +3,7 @@ import Globe from '@lucide/svelte/icons/globe';
 import House from '@lucide/svelte/icons/house';
 import Inbox from '@lucide/svelte/icons/inbox';
 import ListChecks from '@lucide/svelte/icons/list-checks';
+import MailWarning from '@lucide/svelte/icons/mail-warning';
 import Network from '@lucide/svelte/icons/network';
 import Settings from '@lucide/svelte/icons/settings';
 import Shield from '@lucide/svelte/icons/shield';
@@ -31,6 +32,7 @@ export const groups: { title?: string; items: Destination[] }[] = [
 			{ label: 'Import', href: '/imports', icon: FileUp }
 		]
 	},
+	{ title: 'Deliverability', items: [{ label: 'Feedback', href: '/feedback', icon: MailWarning }] },
 	{
 		title: 'Server',
 		items: [

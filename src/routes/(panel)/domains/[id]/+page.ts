@@ -1,5 +1,6 @@
 import { error } from '@sveltejs/kit';
 import { api, data, failure } from '$lib/api';
+import { rangeOf } from '../../feedback/range';
 import type { PageLoad } from './$types';
 
 /** The page shows the first of its senders and bounce accounts; the rest are in their lists. */
@@ -10,6 +11,7 @@ export const load: PageLoad = async ({ params: { id }, depends }) => {
 	const lists = {
 		dns: api.domains.dns.query({ id }),
 		keys: api.dkim.list.query({ domainId: id, limit: 200 }),
+		feedback: api.feedback.counts.query({ by: 'day', ...rangeOf('7d', Date.now()), domainId: id }),
 		senders: api.senders.list.query({ domainId: id, limit: senderCount }),
 		bounceAccounts: api.bounces.list.query({ domainId: id, limit: senderCount })
 	};
