@@ -33,6 +33,8 @@ export function proofEstate(size: EstateSize): PolicyInput {
 	};
 	input.domains.forEach((domain, number) => {
 		domain.acceptAnyReturnPath = number % 3 !== 1;
+		domain.reportFailures = number % 4 !== 3;
+		domain.suppression = number % 4 !== 2;
 		if (number % 5 === 2) domain.complaintAddress = `fbl@${domain.bounceHost}`;
 	});
 	input.dkimKeys = input.dkimKeys.flatMap((key, number) => {

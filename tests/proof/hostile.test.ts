@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { attack, attackReport } from './attack.ts';
 import { fields } from './fields.ts';
+import { proveReports, reportProofText } from './reports.ts';
 import { roundTrips } from './round-trip.ts';
 
 const seed = Number(process.env.PROOF_SEED ?? 20_261_124);
@@ -22,4 +23,12 @@ it('lets no hostile text of a client become code, and no other key matter', asyn
 	expect(found.findings.slice(0, 5)).toEqual([]);
 	expect(found.probes).toBeGreaterThanOrEqual(20_000);
 	expect(found.accepted).toBeGreaterThan(500);
+}, 1_200_000);
+
+it('reports a failure in delivery to an enabled account of ours or to nobody', async () => {
+	const found = await proveReports(seed, 5000);
+	process.stdout.write(reportProofText(found, seed));
+	expect(found.findings.slice(0, 5)).toEqual([]);
+	expect(found.envelopes).toBe(5000);
+	expect(found.reported).toBeGreaterThan(250);
 }, 1_200_000);

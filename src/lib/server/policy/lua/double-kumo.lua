@@ -198,9 +198,13 @@ function DOUBLE.bridge()
 				logs = DOUBLE.logs,
 				printed = DOUBLE.printed,
 				memo_keys = DOUBLE.memo_keys,
-				injected = DOUBLE.injected,
 				timed = DOUBLE.timed
 			}
+		end,
+		take_injected = function()
+			local taken = DOUBLE.injected
+			DOUBLE.injected = {}
+			return taken
 		end,
 		registered = function()
 			local counts = {}

@@ -150,7 +150,7 @@ local function methods_of(message)
 		message.recipients = type(recipients) == 'table' and recipients or { recipients }
 	end
 	function methods.get_data()
-		if message.raw then
+		if message.raw and #message.signatures == 0 then
 			return message.raw
 		end
 		local lines = {}

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { attack } from '../../../../../tests/proof/attack.ts';
 import { compare, report } from '../../../../../tests/proof/compare.ts';
+import { proveReports } from '../../../../../tests/proof/reports.ts';
 import { roundTrips } from '../../../../../tests/proof/round-trip.ts';
 
 // Samples of the proofs at full size: `npm run test:proof`.
@@ -23,4 +24,10 @@ it('lets no hostile text become code, and no other key matter', async () => {
 	const { probes, accepted, findings } = await attack(7, 500);
 	expect(findings).toEqual([]);
 	expect([probes, accepted > 20]).toEqual([500, true]);
+}, 60_000);
+
+it('reports failures with hostile envelopes to an enabled account of ours or to nobody', async () => {
+	const { envelopes, reported, findings } = await proveReports(7, 300);
+	expect(findings).toEqual([]);
+	expect([envelopes, reported > 15]).toEqual([300, true]);
 }, 60_000);

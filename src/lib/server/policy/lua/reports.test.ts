@@ -25,7 +25,6 @@ const single: RevisionRows = {
 };
 
 function fail(policy: Policy, message: Partial<NewMessage>, record: Partial<LogRecord> = {}): Injected[] {
-	const before = policy.observed().injected.length;
 	const index = policy.newMessage({
 		sender: strict,
 		recipients: ['gone@example.net'],
@@ -39,7 +38,7 @@ function fail(policy: Policy, message: Partial<NewMessage>, record: Partial<LogR
 		{ kind: 'record', value: logRecord(record) }
 	);
 	expect(outcome).toEqual({ kind: 'value', value: undefined });
-	return policy.observed().injected.slice(before);
+	return policy.takeInjected();
 }
 
 async function textOf(message: Partial<NewMessage> = {}, record: Partial<LogRecord> = {}): Promise<string> {

@@ -59,7 +59,6 @@ export interface Observed {
 	logs: string[];
 	printed: string[];
 	memoKeys: string[];
-	injected: Injected[];
 	/** How often each label of `kumo.time.start_timer` was counted. */
 	timed: Record<string, number>;
 }
@@ -78,6 +77,8 @@ export interface Policy {
 	configured: (name: string) => Record<string, unknown>[];
 	/** Counters and records, for tests. */
 	observed: () => Observed;
+	/** What was injected since the last call. */
+	takeInjected: () => Injected[];
 	events: () => Record<string, number>;
 	clock: Clock;
 	/** Runs a Lua chunk inside the revision's Lua; for tests of the double itself. */
@@ -204,10 +205,10 @@ function callsOf(bridge: Bridge): Omit<Policy, 'clock' | 'close' | 'evaluate'> {
 				logs: list<string>(seen.logs),
 				printed: list<string>(seen.printed),
 				memoKeys: list<string>(seen.memo_keys).map(fromHex),
-				injected: list<Record<string, unknown>>(seen.injected).map(injectedOf),
 				timed: record(seen.timed) as Record<string, number>
 			};
 		},
+		takeInjected: () => list<Record<string, unknown>>(run('take_injected')).map(injectedOf),
 		events: () => record(plain(run('registered'))) as Record<string, number>
 	};
 }
