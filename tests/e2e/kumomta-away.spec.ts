@@ -3,7 +3,7 @@ import { startBuiltServer } from '../support/built-server.ts';
 import type { BuiltServer } from '../support/built-server.ts';
 import { startKumodDouble } from '../support/kumod-http-double.ts';
 import type { KumodDouble } from '../support/kumod-http-double.ts';
-import { expectAccessible, register, signIn, watchPage } from '../support/panel.ts';
+import { expectAccessible, register, shoot, signIn, watchPage } from '../support/panel.ts';
 
 let server: BuiltServer;
 let kumod: KumodDouble;
@@ -31,8 +31,12 @@ test('a KumoMTA that goes away is said since when, on every page, until it is ba
 	await expect(away).toBeVisible({ timeout: 30_000 });
 	await expect(page.getByText('Not answering')).toBeVisible();
 	await expect(page.getByText('Mail it already has is not affected by the panel.')).toBeVisible();
+	await shoot(page, 'bar-away');
 	await page.setViewportSize({ width: 390, height: 844 });
-	await expectAccessible(page);
+	for (const colorScheme of ['dark', 'light'] as const) {
+		await page.emulateMedia({ colorScheme });
+		await expectAccessible(page);
+	}
 	for (const path of ['/domains', '/senders', '/pools', '/sources', '/policy/review', '/settings', '/audit']) {
 		await page.goto(server.url + path);
 		await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

@@ -7,7 +7,7 @@ import type { BuiltServer } from '../support/built-server.ts';
 import { makeKumodExecutableDouble } from '../support/kumod-executable-double.ts';
 import { startKumodDouble } from '../support/kumod-http-double.ts';
 import type { KumodDouble } from '../support/kumod-http-double.ts';
-import { expectAccessible, register, signIn, watchPage } from '../support/panel.ts';
+import { expectAccessible, register, shoot, signIn, watchPage } from '../support/panel.ts';
 import { startSmtpDouble } from '../support/smtp-double.ts';
 
 /** The health gate on a built server, beside doubles of KumoMTA: not KumoMTA. */
@@ -58,21 +58,11 @@ test('a bad revision goes back by itself, a watch can be ended, and both are see
 		await expect(page.getByText('Watching the new revision')).toBeVisible();
 		await expect(page.getByRole('list', { name: 'Measures' })).toContainText('KumoMTA is alive');
 	};
-	const shoot = async (name: string) => {
-		if (!process.env.SHOTS) return;
-		for (const width of [1440, 390])
-			for (const colorScheme of ['light', 'dark'] as const) {
-				await page.setViewportSize({ width, height: 900 });
-				await page.emulateMedia({ colorScheme });
-				await page.screenshot({ path: join(process.env.SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-			}
-		await page.setViewportSize({ width: 1440, height: 900 });
-	};
 
 	await test.step('the double stops being alive: what was live is back, with the evidence', async () => {
 		await applyHere();
 		await expectAccessible(page);
-		await shoot('watching');
+		await shoot(page, 'watching');
 		expect(init()).not.toBe(former);
 		kumod.script.notAlive = 'load shedding';
 		// The revision before works: the double is alive again as soon as it is told of it.
@@ -81,11 +71,16 @@ test('a bad revision goes back by itself, a watch can be ended, and both are see
 		await expect(page.getByRole('list', { name: 'Measures' })).toContainText('broke the limit');
 		await expect(page.getByRole('list', { name: 'Measures' })).toContainText('load shedding');
 		expect(init()).toBe(former);
-		await shoot('reverted');
+		await shoot(page, 'reverted');
 	});
 
 	await test.step('the next one is kept by hand before its time', async () => {
 		await applyHere();
+		await page.goto(`${server.url}/domains`);
+		await expect(page.getByText('The last apply is live and being watched.')).toBeVisible();
+		await expectAccessible(page);
+		await shoot(page, 'bar-watching');
+		await page.getByRole('link', { name: 'See the watch' }).click();
 		await page.getByRole('button', { name: 'End the watch and keep it' }).click();
 		await expect(page.getByText(/Revision 3 is live/).first()).toBeVisible();
 		await expect(page.getByText('ended the watch and kept it').first()).toBeVisible();
@@ -96,7 +91,7 @@ test('a bad revision goes back by itself, a watch can be ended, and both are see
 		await page.goto(`${server.url}/settings`);
 		await expect(page.getByLabel('Seconds to watch a new revision')).toHaveValue('60');
 		await expectAccessible(page);
-		await shoot('settings');
+		await shoot(page, 'settings');
 	});
 	expect(complaints).toEqual([]);
 });

@@ -5,6 +5,8 @@ import { expect } from 'vitest';
 import type { TestApp } from './app.ts';
 import { openTestApp } from './app.ts';
 import { domainName } from './estate.ts';
+import { momentReader } from './fault-aim.ts';
+import type { Fault } from './fault-aim.ts';
 import { absentKumod, estateKeyText, fillEstate, testHost } from './policy-app.ts';
 import type { FaultPoint } from '../../src/lib/server/host/files.ts';
 import { applyPending } from '../../src/lib/server/policy/apply.ts';
@@ -173,4 +175,56 @@ export async function expectLeftoversGo(subject: Subject, live: number | null): 
 export async function removeEverythingOnDisk({ app }: Subject): Promise<void> {
 	rmSync(app.env.kumomtaRoot, { recursive: true, force: true });
 	await app.database.client.execute('UPDATE revisions SET applied_at = NULL');
+}
+
+/** The same subject on a machine whose kumod is this one, which may take `validateMs` to validate. */
+export function withKumod(subject: Subject, kumodBin: string, validateMs: number): Subject {
+	const { app, times = usualTimes } = subject;
+	const patience = { ...times.patience, validateMs };
+	return { ...subject, app: { ...app, env: { ...app.env, kumodBin } }, times: { ...times, patience } };
+}
+
+/**
+ * Runs an apply that meets `fault` at the moment `index` of its step: once, or (lasting) from then on until it has ended.
+ * A way back needs a revision that is found bad: its watch fails first. Answers the outcome and whether the fault was met.
+ */
+export async function applyFailing(
+	subject: Subject,
+	{ kind, step }: Fault,
+	{ index, isLasting = false, jumpMs = 0 }: { index: number; isLasting?: boolean; jumpMs?: number }
+): Promise<{ outcome: string; isHit: boolean }> {
+	const read = momentReader();
+	let isHit = false;
+	subject.fault.point = (name) => {
+		const at = read(name);
+		if (step === 'revert' && name === 'watch.judged') throw Object.assign(new Error('EIO'), { code: 'EIO' });
+		const isNow = !isHit && at.step === step && at.index === index;
+		isHit ||= isNow;
+		if (isNow && kind === 'clock') subject.skew.ms += jumpMs;
+		if ((isNow || (isHit && isLasting)) && kind !== 'clock') throw Object.assign(new Error(kind), { code: kind });
+	};
+	try {
+		return { outcome: (await apply(subject)).outcome, isHit };
+	} catch {
+		return { outcome: 'refused', isHit };
+	} finally {
+		subject.fault.point = undefined;
+	}
+}
+
+/** How many moments each step of an apply has, its way back among them. */
+export async function countMoments(subject: Subject, kind: number): Promise<Map<string, number>> {
+	const counts = new Map<string, number>();
+	for (const isBad of [false, true]) {
+		await editPolicy(subject, kind);
+		const read = momentReader();
+		subject.fault.point = (name) => {
+			const { step, index } = read(name);
+			if (!isBad || step === 'revert') counts.set(step, index + 1);
+			if (isBad && name === 'watch.judged') throw Object.assign(new Error('EIO'), { code: 'EIO' });
+		};
+		await apply(subject);
+		subject.fault.point = undefined;
+	}
+	return counts;
 }

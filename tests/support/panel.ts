@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect } from '@playwright/test';
 import type { Page } from '@playwright/test';
@@ -50,4 +51,16 @@ export async function expectAccessible(page: Page): Promise<void> {
 		await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
 		`${page.url()} scrolls sideways`
 	).toBe(true);
+}
+
+/** Pictures of a page for people to judge, in both sizes and themes: only when SHOTS names a directory for them. */
+export async function shoot(page: Page, name: string): Promise<void> {
+	if (!process.env.SHOTS) return;
+	for (const width of [1440, 390])
+		for (const colorScheme of ['light', 'dark'] as const) {
+			await page.setViewportSize({ width, height: 900 });
+			await page.emulateMedia({ colorScheme });
+			await page.screenshot({ path: join(process.env.SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+		}
+	await page.setViewportSize({ width: 1440, height: 900 });
 }

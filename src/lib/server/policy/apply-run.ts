@@ -127,11 +127,14 @@ async function openRun(
 	const live = await readLive(app.host, roots);
 	const previousRevision = 'number' in live ? live.number : null;
 	const id = await startRecord(app, { actor: caller.actor, actorName: caller.name, reason, hash, previousRevision });
-	const steps = createStepLog(app.clock, (all) =>
-		// Progress is for whoever watches; the end is what must be written.
-		recordSteps(app, id, all).catch((error: unknown) =>
-			app.log.warn('progress of an apply was not kept', { applyId: id, error })
-		)
+	const steps = createStepLog(
+		app.clock,
+		(all) =>
+			// Progress is for whoever watches; the end is what must be written.
+			recordSteps(app, id, all).catch((error: unknown) =>
+				app.log.warn('progress of an apply was not kept', { applyId: id, error })
+			),
+		(name) => app.host.faultPoint(`step.${name}`)
 	);
 	const { patience, timer = usualTimer } = times;
 	return { app, caller, roots, id, live, steps, patience, timer, stop: new AbortController() };

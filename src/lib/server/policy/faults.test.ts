@@ -1,13 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
 	apply,
+	applyFailing,
 	applyInChild,
+	countMoments,
 	editPolicy,
 	expectNextApply,
 	expectWhole,
 	openSubject
 } from '../../../../tests/support/apply-faults.ts';
 import type { Subject } from '../../../../tests/support/apply-faults.ts';
+import { failingCalls } from '../../../../tests/support/fault-aim.ts';
 import { closeCompiler } from './compile.ts';
 
 let subject: Subject | undefined;
@@ -51,8 +54,41 @@ describe('an apply that fails between two writes', () => {
 	});
 });
 
+describe('an apply that fails while it is watched, or on its way back', () => {
+	it('leaves one complete revision live at every moment, whatever fails or jumps', { timeout: 120_000 }, async () => {
+		subject = await openSubject({ isWatched: true });
+		await subject.app.database.client.execute('UPDATE settings SET watch_seconds = 2');
+		let live = await expectNextApply(subject);
+		const kinds = [...failingCalls, 'clock'] as const;
+		const counts = await countMoments(subject, 1);
+		live = await expectNextApply(subject);
+		let drawn = 0;
+		for (const step of ['watch', 'revert'] as const) {
+			const moments = counts.get(step) ?? 0;
+			expect([step, moments > 2]).toEqual([step, true]);
+			for (let index = 0; index < moments; index += 1) {
+				drawn += 1;
+				const kind = kinds[drawn % kinds.length] ?? 'EIO';
+				await editPolicy(subject, 1);
+				subject.skew.ms = 0;
+				const fault = { kind, step };
+				const { outcome, isHit } = await applyFailing(subject, fault, { index, jumpMs: 86_400_000 });
+				const where = `${kind} at moment ${index} of ${step}`;
+				expect([where, isHit]).toEqual([where, true]);
+				// A clock harms nothing; what fails leads back, at once or at the next turn.
+				const isKept = kind === 'clock' && step === 'watch';
+				expect([where, isKept ? 'applied' : outcome]).toEqual([where, outcome]);
+				if (!isKept) expect(['reverted', 'running']).toContain(outcome);
+				const now = await expectWhole(subject, live);
+				expect([where, now !== live]).toEqual([where, isKept]);
+				live = await expectNextApply(subject);
+			}
+		}
+	});
+});
+
 describe('an apply whose process is killed between two writes', () => {
-	it('leaves one complete revision live, a true record and a free lock', async () => {
+	it('leaves one complete revision live, a true record and a free lock', { timeout: 90_000 }, async () => {
 		subject = await openSubject();
 		const { moments } = await applyInChild(subject, 0);
 		expect(moments.at(-1)).toBe('outcome applied 1');

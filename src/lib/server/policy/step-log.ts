@@ -15,7 +15,12 @@ export interface StepLog {
 
 const maxOutput = 20_000;
 
-export function createStepLog(clock: () => number, changed: (steps: ApplyStep[]) => Promise<void>): StepLog {
+/** @param begun runs as a step begins, inside it: what it throws, the step has thrown. */
+export function createStepLog(
+	clock: () => number,
+	changed: (steps: ApplyStep[]) => Promise<void>,
+	begun: (name: ApplyStep['name']) => void | Promise<void> = () => {}
+): StepLog {
 	const steps: ApplyStep[] = [];
 	return {
 		steps,
@@ -25,6 +30,7 @@ export function createStepLog(clock: () => number, changed: (steps: ApplyStep[])
 			steps.push(step);
 			await changed(steps);
 			try {
+				await begun(name);
 				const { value, status, output } = await work();
 				Object.assign(step, { status, output: output.slice(0, maxOutput) });
 				return value;

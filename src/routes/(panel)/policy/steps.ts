@@ -16,7 +16,7 @@ const titles: Record<Progress['steps'][number]['name'], [done: string, waiting: 
 	probe: ['Probed', 'Probe the listeners'],
 	watch: ['Watched', 'Watch it with real traffic'],
 	record: ['Recorded', 'Record'],
-	revert: ['Put back', 'Put back']
+	revert: ['Put back', 'Put back what was live before']
 };
 
 /** The steps of an apply as they are drawn: those that ran, then those still to come. */
