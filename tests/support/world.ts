@@ -120,7 +120,8 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		dropping: [ids.domain],
 		overridingRoutes: ['Stranger']
 	};
-	const change = { scope: 'sender', kind: 'changed', search: 'exam' };
+	const ends = { from: 'pending', to: 'pending' };
+	const change = { ...ends, scope: 'sender', kind: 'changed', search: 'exam' };
 	const dmarc = {
 		policy: 'none',
 		subdomainPolicy: 'none',
@@ -223,9 +224,11 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		'policy.changes': [{ ...change, domain: 'example.com', ...cursor }],
 		'policy.changeGroups': [{ ...change, ...cursor }],
 		'policy.fileChanges': [
-			{ path: 'node.toml', ...cursor },
+			{ ...ends, path: 'node.toml', ...cursor },
 			{ path: 'directory.sqlite', object: { scope: 'domain', key: 'example.com' }, ...cursor }
 		],
+		'policy.effects': [ends],
+		'policy.fileSummary': [ends],
 		'policy.driftFile': [{ path: 'init.lua', ...cursor }],
 		'policy.apply': [{ expectedHash: hash, ...wishes }],
 		'policy.progress': [{ applyId: ids.apply }],

@@ -1,7 +1,6 @@
 import { basename, join, relative } from 'node:path';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
-import { notFound } from '../core/errors.ts';
 import { compareRows, diffTexts } from './compile.ts';
 import { findDrift, findManifest } from './drift.ts';
 import type { Drift } from './drift.ts';
@@ -11,6 +10,7 @@ import { cutLines } from './file-lines.ts';
 import { lookAtKeys } from './key-drift.ts';
 import { initLines, readLive, sha256 } from './live.ts';
 import type { Live } from './live.ts';
+import { findMailDrift } from './mail-step.ts';
 import { reviewText } from './preview.ts';
 import { policyAccess, policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
@@ -23,7 +23,7 @@ type OursLive = Extract<Live, { revision: string }>;
 export async function listDrift(app: App) {
 	const roots = policyRoots(app.env.kumomtaRoot);
 	const live = await readLive(app.host, roots);
-	const drift = [...(await findDrift(app.host, roots, live)), ...(await lookAtKeys(app, roots, live))];
+	const drift = await lookAtAll(app, roots, live);
 	return {
 		revision: 'number' in live ? live.number : null,
 		total: drift.length,
@@ -31,9 +31,15 @@ export async function listDrift(app: App) {
 	};
 }
 
+async function lookAtAll(app: App, roots: PolicyRoots, live: Live): Promise<Drift[]> {
+	const own = await findDrift(app.host, roots, live);
+	return [...own, ...(await findMailDrift(app, roots, live)), ...(await lookAtKeys(app, roots, live))];
+}
+
 /** What it means now, and what an apply that overwrites does about it. */
 function inWords(app: App, roots: PolicyRoots, { path, what, needsOverwrite }: Drift): { now: string; then: string } {
 	if (path.startsWith('dkim/')) return keyInWords(roots, { path, what });
+	if (path.startsWith('dovecot/')) return dovecotInWords(what);
 	if (what === 'access') {
 		const { mode, owner } = policyAccess(app.host).file;
 		return {
@@ -58,6 +64,23 @@ function inWords(app: App, roots: PolicyRoots, { path, what, needsOverwrite }: D
 	return { now, then };
 }
 
+function dovecotInWords(what: Drift['what']): { now: string; then: string } {
+	if (what === 'missing')
+		return {
+			now: 'Dovecot does not serve what this revision says: mailboxes may not open. Mail is delivered all the same.',
+			then: 'The next apply writes Dovecot’s files anew and tries a login.'
+		};
+	if (what === 'access')
+		return {
+			now: 'Others than Dovecot may read its passwd-file, or Dovecot may not.',
+			then: 'The next apply writes it in a new revision, readable by root and Dovecot only.'
+		};
+	return {
+		now: 'Dovecot reads it as it is here, now or at its next start: who can sign in may differ from what the panel shows.',
+		then: 'Overwriting makes new files from what the panel knows; this dovecot.conf is kept as dovecot.conf.previous until the apply after.'
+	};
+}
+
 function keyInWords(roots: PolicyRoots, { path, what }: Pick<Drift, 'path' | 'what'>): { now: string; then: string } {
 	const file = join(roots.etc, path);
 	const domain = path.split('/')[1] ?? '';
@@ -79,16 +102,19 @@ function keyInWords(roots: PolicyRoots, { path, what }: Pick<Drift, 'path' | 'wh
 
 /**
  * One of them with its difference: expected against found, line by line, or in words where it is a database. Key files
- * have no difference that is shown. @throws UserError not-found when the file is as it should be.
+ * have no difference that is shown. A path that is not among them is compared with nothing and opens no file.
  */
 export async function driftFile(app: App, { path, cursor }: z.infer<typeof inputs.driftFile>): Promise<Answer> {
 	const roots = policyRoots(app.env.kumomtaRoot);
 	const live = await readLive(app.host, roots);
-	const drift = [...(await findDrift(app.host, roots, live)), ...(await lookAtKeys(app, roots, live))];
+	const drift = await lookAtAll(app, roots, live);
 	const one = drift.find((each) => each.path === path);
-	if (one === undefined || !('revision' in live)) throw notFound('drift');
+	if (one === undefined || !('revision' in live))
+		return { ...bare(path, 'Nothing that the panel wrote differs under this name.'), isSame: true };
 	if (path.startsWith('dkim/'))
 		return bare(path, 'The text of a private key is never shown. Its SHA-256 tells the panel.');
+	if (path.startsWith('dovecot/'))
+		return bare(path, 'Not shown here: it names who can sign in. Its whole text is written anew by the next apply.');
 	if (one.what === 'access') return bare(path, 'Its bytes are as they should be.');
 	const name = relative(join('revisions', live.revision), path);
 	return name === 'manifest.json'
