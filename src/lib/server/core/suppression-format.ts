@@ -13,3 +13,6 @@ export const suppressionFormat = {
 	table: 'suppressed',
 	columns: ['address', 'scope', 'reason']
 } as const;
+
+/** The label of KumoMTA's metric `user_lua_latency` whose count rises with each recipient that no list could be asked about. */
+export const unreadListsLabel = 'kumomta_ui_suppression_unreadable';

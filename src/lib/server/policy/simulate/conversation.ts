@@ -1,3 +1,4 @@
+import { unreadListsLabel } from '../../core/suppression-format.ts';
 import { inject } from '../lua/injection.ts';
 import { openSession } from '../lua/session.ts';
 import type { Session } from '../lua/session.ts';
@@ -40,11 +41,12 @@ export function converse(opened: Opened, message: SimulatedMessage): Simulation 
 	}
 	// What one simulation counted is nothing to the next: no throttle of the program looks back further than an hour.
 	opened.policy.clock.seconds += 3601;
+	const unreadBefore = unreadLists(opened);
 	const recipients =
 		message.arrival.via === 'http' ? overHttp(opened, message, told) : overSmtp(opened, message, { trail, told });
 	const answers = recipients.map(({ queued, ...each }): Recipient => {
 		if (queued === undefined) return each;
-		const followed = followMessage(opened, queued);
+		const followed = followMessage(opened, queued, message.mailFrom);
 		trail.push(...followed.trail);
 		return { ...each, message: followed.message };
 	});
@@ -54,9 +56,12 @@ export function converse(opened: Opened, message: SimulatedMessage): Simulation 
 		verdict: accepted === 0 ? 'refused' : accepted === answers.length ? 'accepted' : 'partly',
 		trail,
 		recipients: answers,
-		unknowns: unknownsOf(message, answers)
+		unknowns: unknownsOf(message, answers, unreadLists(opened) > unreadBefore)
 	};
 }
+
+/** How often the program wanted the suppression lists and could not read them. */
+const unreadLists = ({ policy }: Opened) => policy.observed().timed[unreadListsLabel] ?? 0;
 
 type Told = (stage: Stage, reply: Reply, passed: string, subject?: string) => boolean;
 type Answered = Omit<Recipient, 'message'> & { queued?: Queued };

@@ -5,13 +5,16 @@ import { openTestApp } from '../../../../../tests/support/app.ts';
 import type { TestApp } from '../../../../../tests/support/app.ts';
 import { absentKumod, fillEstate, testHost } from '../../../../../tests/support/policy-app.ts';
 import { refusalOf } from '../../../../../tests/support/refusal.ts';
+import { writeSuppression } from '../../../../../tests/support/suppression-files.ts';
 import { applyPending } from '../apply.ts';
 import { closeCompiler } from '../compile.ts';
+import { logRecord } from '../lua/log-record.ts';
 import { getStatus } from '../service.ts';
 import { converse } from './conversation.ts';
 import { simulate as input } from './inputs.ts';
 import { openRevision } from './open-revision.ts';
-import { closeSimulator, simulate } from './service.ts';
+import { reportTarget } from './message.ts';
+import { closeSimulator, simulate, withSimulator } from './service.ts';
 
 const own = 's000001@d00000.example';
 const caller = { actor: 'cli:0', name: 'cli:0', userId: null, sessionId: null };
@@ -70,6 +73,86 @@ describe('a simulation', () => {
 		const opened = await openRevision(directory);
 		const first = converse(opened, make());
 		for (let times = 0; times < 80; times += 1) expect(converse(opened, make())).toEqual(first);
+		opened.close();
+	});
+});
+
+describe('suppression lists', () => {
+	const gone = 'gone@example.net';
+	const lists = () => join(app.env.kumomtaRoot, 'etc/policy/suppression');
+	beforeAll(() => writeSuppression(lists(), { base: [[gone, 'd00000.example', 'hard-bounce']], delta: [] }));
+	afterAll(() => rmSync(lists(), { recursive: true }));
+
+	it.each([['submission'], ['http']])('refuse a recipient in a simulation over %s, by name', async (via) => {
+		const answer = await simulate(app, {
+			...message({
+				recipients: [gone, 'here@example.net'],
+				...(via === 'http' && { arrival: { via, clientAddress: '127.0.0.1' } })
+			}),
+			revision: 1
+		});
+		const text = '5.7.1 suppressed by the list of d00000.example: hard-bounce';
+		expect(answer).toMatchObject({
+			verdict: 'partly',
+			recipients: [{ recipient: gone, rule: 'recipient-suppressed', reply: { code: 550, text } }, { accepted: true }]
+		});
+		expect(answer.unknowns.map(({ code }) => code)).not.toContain('suppression');
+	});
+
+	it('are nothing to golden routes', async () => {
+		const found = await withSimulator(app, 1, (run) => run(message({ recipients: [gone] })));
+		expect(found).toMatchObject({ verdict: 'accepted' });
+	});
+
+	it('that cannot be read refuse nobody, and the simulation says so', async () => {
+		writeSuppression(lists(), { base: 'broken' });
+		const answer = await simulate(app, { ...message({ recipients: [gone] }), revision: 1 });
+		expect(answer.verdict).toBe('accepted');
+		expect(answer.unknowns.map(({ code }) => code)).toContain('suppression');
+	});
+});
+
+describe('whom a failure would be reported to', () => {
+	const host = 'bounce.d00000.example';
+
+	it.each([
+		[`replies@${host}`, `replies@${host}`],
+		[`replies+17@${host}`, `replies@${host}`],
+		[`Replies+17@${host.toUpperCase()}`, `replies@${host}`],
+		[`v=17=a=b.example@${host}`, `replies@${host}`],
+		[`a+b+c@${host}`, `replies@${host}`],
+		[own, undefined],
+		['someone@elsewhere.example', undefined],
+		['', undefined]
+	])('for %j is told as the program does it: %s', async (mailFrom, expected) => {
+		const opened = await openRevision(directory);
+		expect(reportTarget(opened, mailFrom)).toBe(expected);
+		const { policy } = opened;
+		const index = policy.newMessage({
+			sender: mailFrom,
+			recipients: ['gone@example.net'],
+			headers: [],
+			meta: { x_sender: 's1' }
+		});
+		policy.call(
+			'log_disposition_kumomta_ui',
+			{ kind: 'message', value: index },
+			{ kind: 'record', value: logRecord() }
+		);
+		expect(policy.takeInjected().flatMap(({ recipients }) => recipients)).toEqual(
+			expected === undefined ? [] : [expected]
+		);
+		opened.close();
+	});
+
+	it('stands in the trail', async () => {
+		const opened = await openRevision(directory);
+		const trailOf = (mailFrom: string) =>
+			converse(opened, message({ mailFrom })).trail.filter(({ rule }) => rule.startsWith('failure-'));
+		expect(trailOf(`v=17@${host}`)).toMatchObject([
+			{ rule: 'failure-reported', text: `A bounce of this message would be reported to replies@${host}.` }
+		]);
+		expect(trailOf(own)).toEqual([]);
 		opened.close();
 	});
 });

@@ -22,7 +22,11 @@ const record = (outcome: Outcome): Record<string, unknown> =>
 const textOr = (value: unknown) => (typeof value === 'string' ? value : null);
 
 /** Where an accepted message waits, how it leaves and what signs it, as the program's own handlers answer. */
-export function followMessage(opened: Opened, queued: Queued): { message: QueuedMessage; trail: SimulatedStep[] } {
+export function followMessage(
+	opened: Opened,
+	queued: Queued,
+	mailFrom: string
+): { message: QueuedMessage; trail: SimulatedStep[] } {
 	const kind = queued.queue === 'null' ? 'report-log' : mailboxQueue.test(queued.queue) ? 'mailbox' : 'outbound';
 	const { tenant, campaign } = kind === 'mailbox' ? {} : queued.meta;
 	const algorithms = new Map(signingKeys(opened, queued).map(({ selector, algorithm }) => [selector, algorithm]));
@@ -43,7 +47,40 @@ export function followMessage(opened: Opened, queued: Queued): { message: Queued
 		rates: []
 	};
 	if (kind !== 'report-log') Object.assign(message, routeOf(opened, queued, kind));
-	return { message, trail: inWords(message, queued.recipient) };
+	const trail = inWords(message, queued.recipient);
+	if (kind === 'outbound') trail.push(...reportInWords(opened, { mailFrom, subject: queued.recipient }));
+	return { message, trail };
+}
+
+/**
+ * Whom the program tells of a failure in delivery: nobody where the return path is none of ours. A test holds this
+ * against the program's own hook.
+ */
+export function reportTarget({ lookUp }: Pick<Opened, 'lookUp'>, mailFrom: string): string | null | undefined {
+	const [path = '', local = '', domain = ''] = /^(.*)@([^@]*)$/s.exec(mailFrom.toLowerCase()) ?? [];
+	const host = lookUp('bounce_host', domain);
+	if (host === undefined) return undefined;
+	if (lookUp('domain', String(host.domain))?.reports !== true) return null;
+	const [, account] = /^([^+@]+)\+[^@]*$/.exec(local) ?? [];
+	const candidates = [path, ...(account === undefined ? [] : [`${account}@${domain}`]), String(host.account ?? '')];
+	return candidates.find((each) => lookUp('mailbox', each) !== undefined) ?? null;
+}
+
+function reportInWords(opened: Opened, { mailFrom, subject }: { mailFrom: string; subject: string }): SimulatedStep[] {
+	const target = reportTarget(opened, mailFrom);
+	if (target === undefined) return [];
+	return [
+		{
+			stage: 'queue',
+			subject,
+			outcome: 'noted',
+			rule: target === null ? 'failure-not-reported' : 'failure-reported',
+			text:
+				target === null
+					? 'A bounce of this message would be reported to nobody: its return path belongs to no single bounce account, or its domain has reports off.'
+					: `A bounce of this message would be reported to ${target}.`
+		}
+	];
 }
 
 function signingKeys({ lookUp }: Opened, { signatures }: Queued): { selector: string; algorithm: string }[] {

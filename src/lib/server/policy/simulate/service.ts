@@ -42,7 +42,7 @@ export async function simulate(
 	const opened = () => open(app, revision);
 	const first = await inTurn(app, async () => {
 		const { hash, changed, directory, simulator } = await opened();
-		if (kumodBin === undefined) return { hash, changed, simulation: await simulator.run(message) };
+		if (kumodBin === undefined) return { hash, changed, simulation: await simulator.run(message, { lists: true }) };
 		const played = await simulator.play(message, []);
 		return { hash, changed, played, run: await prepareRun(app.host, kumodBin, directory) };
 	});

@@ -7,9 +7,9 @@ import type { Played, SimulateReply, SimulateRequest } from './worker.ts';
 
 /** One revision, open for messages one after the other. */
 export interface Simulator {
-	/** @throws UserError cannot-simulate, no-such-listener, simulation-timeout */
-	run: (message: SimulatedMessage) => Promise<Simulation>;
-	/** The same, with what KumoMTA is to be asked about it, and what it answered so far. */
+	/** Without `lists` nobody is suppressed. @throws UserError cannot-simulate, no-such-listener, simulation-timeout */
+	run: (message: SimulatedMessage, options?: { lists: boolean }) => Promise<Simulation>;
+	/** The same with the suppression lists, and with what KumoMTA is to be asked about it, and what it answered so far. */
 	play: (message: SimulatedMessage, known: Asked[]) => Promise<Played>;
 	close: () => Promise<void>;
 }
@@ -53,8 +53,8 @@ export function openSimulator(directory: string, { timeoutMs }: SimulatorLimits 
 		return running;
 	}
 	return {
-		run: async (message) => (await inTurn({ message })).simulation,
-		play: (message, known) => inTurn({ message, known }),
+		run: async (message, { lists } = { lists: false }) => (await inTurn({ message, lists })).simulation,
+		play: (message, known) => inTurn({ message, known, lists: true }),
 		async close() {
 			await last;
 			await end();

@@ -9,13 +9,15 @@ const sentences = {
 		'Connection and message limits on the way out come from KumoMTA’s traffic shaping, which is not asked.',
 	dns: 'DNS and the remote server: whether the destination has an MX, takes the message and over TLS.',
 	'key-file': 'Whether KumoMTA can read the key files: an apply looks at each.',
+	suppression: 'Whether a recipient is on a suppression list: the lists were not read, so nobody is refused.',
 	body: 'The body is empty here: a report is recognised by its Content-Type alone.'
 };
 
 /** What the answer does not know, in words. */
 export function unknownsOf(
 	{ arrival }: SimulatedMessage,
-	recipients: Simulation['recipients']
+	recipients: Simulation['recipients'],
+	areListsUnread: boolean
 ): Simulation['unknowns'] {
 	const messages = recipients.flatMap(({ message }) => message ?? []);
 	const isOutbound = messages.some(({ kind }) => kind === 'outbound');
@@ -23,6 +25,7 @@ export function unknownsOf(
 		'engine',
 		...(arrival.authenticatedAs === undefined ? [] : (['password'] as const)),
 		'throttles',
+		...(areListsUnread ? (['suppression'] as const) : []),
 		...(isOutbound ? (['path-limits', 'dns'] as const) : []),
 		...(messages.some(({ signatures }) => signatures.length > 0) ? (['key-file'] as const) : []),
 		...(arrival.via === 'smtp' && arrival.listener === 'inbound' ? (['body'] as const) : [])

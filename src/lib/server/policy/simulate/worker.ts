@@ -2,8 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { PolicyLoadError } from '../lua/vm.ts';
 import { converse, NoListener } from './conversation.ts';
 import type { SimulatedMessage, Simulation } from './inputs.ts';
-import type { Opened } from './message.ts';
 import { openRevision } from './open-revision.ts';
+import type { OpenedRevision } from './open-revision.ts';
 import { withPathLimits } from './path-limits.ts';
 import { shadow } from './shadow.ts';
 import type { Asked, Step } from './steps.ts';
@@ -12,6 +12,8 @@ export interface SimulateRequest {
 	message: SimulatedMessage;
 	/** What KumoMTA answered so far; absent where it is not asked at all. */
 	known?: Asked[];
+	/** Whether the suppression lists of this moment count. */
+	lists: boolean;
 }
 
 export interface Played {
@@ -35,7 +37,8 @@ const { directory } = workerData as { directory: string };
 let opened: ReturnType<typeof openRevision> | undefined;
 let played = 0;
 
-function playOne(revision: Opened, { message, known }: SimulateRequest): Played {
+function playOne(revision: OpenedRevision, { message, known, lists }: SimulateRequest): Played {
+	revision.readLists(lists);
 	if (known === undefined) return { simulation: converse(revision, message), steps: [], isWhole: false };
 	const shadowed = shadow(revision.policy, known);
 	const simulation = withPathLimits(converse({ ...revision, policy: shadowed.policy }, message), shadowed.path);
