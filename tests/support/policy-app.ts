@@ -43,7 +43,8 @@ async function sealEstateKeys(client: Client, keys: Keys, domains: number): Prom
 export function testHost(faultPoint: FaultPoint = () => {}) {
 	return {
 		...createHost(faultPoint),
-		findUser: (): Owner | undefined => undefined,
+		/** Numbers that no user has: nothing is given to them but what Dovecot's configuration says. */
+		findUser: (name: string): Owner | undefined => (name === 'vmail' ? { uid: 60_002, gid: 60_002 } : undefined),
 		systemd: {
 			status: () =>
 				Promise.resolve({ isManaged: false, isActive: false, detail: 'systemd does not run on this machine.' }),

@@ -6,6 +6,7 @@ export const stepNames = [
 	'stage',
 	'routes',
 	'validate',
+	'dovecot',
 	'swap',
 	'refresh',
 	'probe',

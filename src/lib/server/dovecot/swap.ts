@@ -1,6 +1,5 @@
 import { UserError } from '../core/errors.ts';
 import { findLiveConf, textOfConf } from './live.ts';
-import type { LiveConf } from './live.ts';
 import { dovecotAccess } from './roots.ts';
 import type { DovecotPlace } from './roots.ts';
 import type { DovecotResult, StagedDovecot } from './stage.ts';
@@ -30,8 +29,11 @@ export async function swapDovecot(place: DovecotPlace, { text, seen }: StagedDov
 	await host.faultPoint('dovecot.after-rename');
 }
 
-/** Puts back, byte for byte, what was live before a swap. */
-export async function putDovecotBack({ host, roots }: DovecotPlace, seen: LiveConf): Promise<void> {
+/** Puts back, byte for byte, what was live before a swap; nothing when that swap never happened. */
+export async function putDovecotBack(place: DovecotPlace, { revision, seen }: StagedDovecot): Promise<void> {
+	const { host, roots } = place;
+	const now = await findLiveConf(place);
+	if (now.kind !== 'ours' || now.revision !== revision) return;
 	await host.faultPoint('dovecot.before-put-back');
 	if (seen.kind === 'absent') await host.files.remove(roots.conf);
 	else await host.files.replaceFile(roots.conf, bytesOf(seen.text), dovecotAccess(host).conf);

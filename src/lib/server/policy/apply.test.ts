@@ -155,6 +155,7 @@ describe('apply', () => {
 			'stage ok',
 			'routes skipped',
 			'validate skipped',
+			'dovecot skipped',
 			'swap ok',
 			'refresh skipped',
 			'probe skipped',
@@ -163,6 +164,7 @@ describe('apply', () => {
 		]);
 		expect(answer.steps[4]?.output).toBe('No golden routes are saved.');
 		expect(answer.steps[5]?.output).toMatch(/KumoMTA is not installed here/);
+		expect(answer.steps[6]?.output).toMatch(/^\d new mailboxes\.\nDovecot is not installed here/);
 		const [name = ''] = readdirSync(roots.revisions);
 		const directory = join(roots.revisions, name);
 		expect(name).toMatch(/^1-[0-9a-f]{12}$/);

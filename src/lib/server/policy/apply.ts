@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm';
 import { counted } from '../../shared/counted.ts';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
+import { dovecotPlace } from '../dovecot/service.ts';
 import type { Caller } from '../core/trpc.ts';
 import { markApplied, nextRevisionNumber, recordTakeOver, reserveRevision } from './apply-record.ts';
 import { startApply } from './apply-run.ts';
@@ -13,6 +14,7 @@ import { panelCredential } from './credential.ts';
 import { findDrift, findManifest } from './drift.ts';
 import { findKeyDrift } from './key-drift.ts';
 import { checkKumodVersion } from './kumod-version.ts';
+import { findMailDrift } from './mail-step.ts';
 import { compileRequest } from './pending.ts';
 import { privateKeysOf } from './private-keys.ts';
 import { runPipeline } from './pipeline.ts';
@@ -126,7 +128,7 @@ async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
 	const { app, live, roots } = run;
 	const version = app.env.kumodBin === undefined ? undefined : await checkKumodVersion(app.host, app.env.kumodBin);
 	if (live.kind === 'foreign' && wishes.takeOver !== live.sha256) throw policyNotOurs(roots.init, live.sha256);
-	const drift = await findDrift(app.host, roots, live);
+	const drift = [...(await findDrift(app.host, roots, live)), ...(await findMailDrift(app, roots, live))];
 	const edited = drift.filter(({ needsOverwrite }) => needsOverwrite);
 	if (edited.length > 0 && wishes.overwriteDrift !== true) {
 		throw new UserError(
@@ -209,7 +211,9 @@ async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes):
 
 export async function pipelineOf({ app, roots, steps, patience }: ApplyRun): Promise<Pipeline> {
 	const { host, kumod, clock, env } = app;
-	return { host, kumod, roots, clock, steps, patience, kumodBin: env.kumodBin, credential: await panelCredential(app) };
+	const credential = await panelCredential(app);
+	const mail = dovecotPlace(host, env);
+	return { host, kumod, roots, clock, steps, patience, mail, kumodBin: env.kumodBin, credential };
 }
 
 async function record(run: ApplyRun, outcome: ApplyOutcome) {

@@ -3,6 +3,8 @@ import type { Secret } from '../core/secret.ts';
 import type { Kumod } from '../kumod/client.ts';
 import type { Credential } from '../kumod/http.ts';
 import type { Owner } from '../host/files.ts';
+import type { DovecotPlace, StagedDovecot } from '../dovecot/service.ts';
+import { swapDovecot } from '../dovecot/service.ts';
 import type { Host } from '../host/host.ts';
 import { credentialFor } from './credential.ts';
 import { listenersOf } from './listeners.ts';
@@ -11,6 +13,7 @@ import type { Live } from './live.ts';
 import type { RevisionKey } from './directory.ts';
 import { findManifest } from './drift.ts';
 import { join } from 'node:path';
+import { lookAtDovecot, prepareMail, tellDovecot, withDovecot } from './mail-step.ts';
 import { probeForeign, probeKumod, readLoads } from './probe.ts';
 import type { Patience } from './probe.ts';
 import { undo } from './put-back.ts';
@@ -42,6 +45,8 @@ export interface Pipeline {
 	kumod: Kumod;
 	roots: PolicyRoots;
 	kumodBin: string | undefined;
+	/** The mailboxes and the Dovecot that serves them. */
+	mail: DovecotPlace;
 	/** Used where the revision that KumoMTA runs asks for it. */
 	credential: Credential | undefined;
 	clock: () => number;
@@ -89,12 +94,13 @@ export async function runPipeline(pipeline: Pipeline, revision: RevisionToApply)
 		const result = await validatePolicy(host, pipeline.kumodBin, path, pipeline.patience.validateMs);
 		return { value: result.status !== 'failed', ...result };
 	});
-	if (!isValid) {
+	const { directory, manifest } = staged;
+	const dovecot = isValid ? await prepareMail(pipeline, { revision: revision.name, directory, manifest }) : 'refused';
+	if (dovecot === 'refused') {
 		await host.files.remove(stagedInit(roots, revision.number));
 		return 'failed';
 	}
-	const kind = refreshKind(before, staged.manifest);
-	return goLive(pipeline, { revision, manifest: staged.manifest, before, kind });
+	return goLive(pipeline, { revision, manifest, before, dovecot, kind: refreshKind(before, manifest) });
 }
 
 /** Who must be able to read the files: KumoMTA's user, where KumoMTA is installed or this is root. */
@@ -117,6 +123,8 @@ export interface Change {
 	revision: { number: number; name: string; live: Live };
 	manifest: Manifest | undefined;
 	before: Manifest | undefined;
+	/** What goes live in Dovecot with it; undefined: Dovecot is left alone. */
+	dovecot: StagedDovecot | undefined;
 	kind: RefreshKind;
 }
 
@@ -157,13 +165,18 @@ async function findSecondBump(
 }
 
 /** Answers false when it failed after its rename: then there is something to put back. */
-async function swap({ host, roots, clock, steps }: Pipeline, { revision, kind }: Change): Promise<boolean> {
+async function swap(pipeline: Pipeline, { revision, dovecot, kind }: Change): Promise<boolean> {
+	const { host, roots, clock, steps, mail } = pipeline;
 	try {
 		await steps.run('swap', async () => {
 			await rememberRefresh(host, roots, { revision: revision.name, kind, dueAt: clock() });
 			await host.faultPoint('swap.refresh-remembered');
 			await swapIn(host, roots, revision.number, revision.live);
-			return { value: undefined, status: 'ok', output: `${roots.init} names revision ${revision.name}.` };
+			if (dovecot !== undefined) await swapDovecot(mail, dovecot);
+			const names = [roots.init, ...(dovecot === undefined ? [] : [mail.roots.conf])].map(
+				(path) => `${path} names revision ${revision.name}.`
+			);
+			return { value: undefined, status: 'ok', output: names.join('\n') };
 		});
 		return true;
 	} catch (error) {
@@ -176,7 +189,8 @@ async function swap({ host, roots, clock, steps }: Pipeline, { revision, kind }:
 /** Refresh and probe. Answers whether KumoMTA works with the revision, or is not there to be asked. */
 async function tellAndLook(pipeline: Pipeline, change: SwappedChange): Promise<boolean> {
 	const { host, kumod, credential, patience, steps } = pipeline;
-	const { loadsBefore, secondBumpAt, revision } = change;
+	const { loadsBefore, secondBumpAt, revision, dovecot } = change;
+	let told: StepResult | undefined;
 	const refreshed = await caught(() =>
 		steps.run('refresh', async () => {
 			await host.faultPoint('refresh.before');
@@ -184,7 +198,9 @@ async function tellAndLook(pipeline: Pipeline, change: SwappedChange): Promise<b
 			await host.faultPoint('refresh.told');
 			if (result.status !== 'failed')
 				await planSecondBump(host, pipeline.roots, { revision: revision.name, dueAt: secondBumpAt });
-			return { value: result, ...result };
+			if (result.status !== 'failed' && dovecot !== undefined) told = await tellDovecot(pipeline);
+			const both = withDovecot(result, told);
+			return { value: both, ...both };
 		})
 	);
 	if (refreshed.status === 'failed') return false;
@@ -195,7 +211,9 @@ async function tellAndLook(pipeline: Pipeline, change: SwappedChange): Promise<b
 			const target = { kumod, credential, patience, loadsBefore, refreshed: change.kind, listeners };
 			const probe = change.manifest === undefined ? probeForeign : probeKumod;
 			const result: StepResult = refreshed.status === 'skipped' ? nothingToProbe : await probe(target);
-			return { value: result, ...result };
+			const both =
+				result.status === 'failed' ? result : withDovecot(result, await lookAtDovecot(pipeline, dovecot, told));
+			return { value: both, ...both };
 		})
 	);
 	return probed.status !== 'failed';

@@ -2,6 +2,7 @@ import { UserError } from '../core/errors.ts';
 import { credentialFor } from './credential.ts';
 import { listenersOf } from './listeners.ts';
 import { readLive, textOf } from './live.ts';
+import { takeDovecotBack } from './mail-step.ts';
 import type { Change, Pipeline } from './pipeline.ts';
 import { probeKumod } from './probe.ts';
 import { planSecondBump, refreshContext, refreshKumod, rememberRefresh } from './refresh.ts';
@@ -48,7 +49,7 @@ const reasonOf = (error: unknown) =>
 
 async function goBack(
 	pipeline: Pipeline,
-	{ revision, before, kind, secondBumpAt }: WayBack
+	{ revision, before, dovecot, kind, secondBumpAt }: WayBack
 ): Promise<StepResult & { value: undefined }> {
 	const { host, roots, kumod, credential, patience, clock } = pipeline;
 	if (before !== undefined) await rememberRefresh(host, roots, { revision: before.revision, kind, dueAt: clock() });
@@ -58,6 +59,7 @@ async function goBack(
 	lines.push(refreshed.output);
 	if (refreshed.status !== 'failed')
 		await planSecondBump(host, roots, { revision: before?.revision ?? '', dueAt: before && secondBumpAt });
+	lines.push(...(await takeDovecotBack(pipeline, dovecot)));
 	if (refreshed.status !== 'ok' || before === undefined)
 		return { value: undefined, status: refreshed.status, output: lines.join('\n') };
 	const listeners = listenersOf(before);

@@ -7,6 +7,7 @@ import { markApplied, recordTakeOver } from './apply-record.ts';
 import { findManifest } from './drift.ts';
 import { bytesOf, readLive, readLua, sha256 } from './live.ts';
 import { takeLock } from './lock.ts';
+import { removeOldMail, settleMail } from './mail-step.ts';
 import { removeKeyTemporaries, removeLeftovers } from './retention.ts';
 import { policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
@@ -32,6 +33,7 @@ export async function recoverApplies(app: App): Promise<void> {
 	try {
 		await settleInterrupted(app, roots);
 		await removeLeftovers(app, roots);
+		await removeOldMail(app, await readLive(app.host, roots));
 	} finally {
 		release();
 	}
@@ -44,24 +46,43 @@ export async function recoverApplies(app: App): Promise<void> {
 export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<void> {
 	const rows = await app.db.select().from(applies).where(eq(applies.outcome, 'running'));
 	if (rows.length > 0) await removeKeyTemporaries(app, roots);
-	for (const row of rows) await settle(app, roots, row);
+	let isSettled = false;
+	for (const row of rows) isSettled = (await settle(app, roots, row)) || isSettled;
+	await letDovecotFollow(app, roots, isSettled);
 	await recordLive(app, roots);
 	await recordKept(app, roots);
 }
 
-/** An apply that still may be confirmed stays as it is until its deadline. */
-async function settle(app: App, roots: PolicyRoots, row: ApplyRow): Promise<void> {
+/** An apply that still may be confirmed stays as it is until its deadline. Answers whether it was settled. */
+async function settle(app: App, roots: PolicyRoots, row: ApplyRow): Promise<boolean> {
 	const settlement = settlementOf(row, await readLive(app.host, roots), app.clock());
-	if (settlement === 'open') return;
+	if (settlement === 'open') return false;
 	const taken = settlement === 'back' ? await takeBackInterrupted(app, roots, row) : undefined;
 	const steps = endedSteps(row.steps, settlement);
-	if (taken?.isBack === false) return keepStuck(app, row, stuckSteps(steps, taken.steps));
+	if (taken?.isBack === false) {
+		await keepStuck(app, row, stuckSteps(steps, taken.steps));
+		return false;
+	}
 	const outcome = settlement !== 'back' ? settlement : taken === undefined ? 'interrupted' : 'reverted';
 	steps.push(...(taken?.steps ?? []));
 	// Before the record: a crash between the two tells it twice rather than never.
 	await auditSettled(app, 'policy.settle', row.id, { revision: row.revision, outcome });
 	await app.db.update(applies).set({ outcome, finishedAt: app.clock(), steps }).where(eq(applies.id, row.id));
 	app.log.warn('an interrupted apply was settled', { applyId: row.id, revision: row.revision, outcome });
+	return true;
+}
+
+/** @param isSettled whether an apply was broken off, perhaps before Dovecot heard of what is live. */
+async function letDovecotFollow(app: App, roots: PolicyRoots, isSettled: boolean): Promise<void> {
+	const live = await readLive(app.host, roots);
+	try {
+		const output = await settleMail(app, { roots, live, mustReload: isSettled });
+		if (output === undefined || !('revision' in live)) return;
+		await auditSettled(app, 'policy.settleDovecot', live.revision, { output });
+	} catch (error) {
+		// The next turn tries again; KumoMTA and its policy do not wait for Dovecot.
+		app.log.warn('Dovecot does not follow the live policy yet', { error });
+	}
 }
 
 /** It stays open, so that every page says it and the next turn tries again. */

@@ -10,6 +10,7 @@ import type { ApplyAnswer, ApplyRun, ApplyTimes } from './apply-run.ts';
 import { differingFiles } from './stage.ts';
 import { findManifest } from './drift.ts';
 import { bytesOf, readLua, revisionIn } from './live.ts';
+import { prepareMail } from './mail-step.ts';
 import { goLive, manifestOf, refreshKind } from './pipeline.ts';
 import type { Manifest } from './revision.ts';
 import { policyAccess, policyRoots } from './roots.ts';
@@ -98,14 +99,18 @@ async function makeLive(
 		const result = await validatePolicy(app.host, app.env.kumodBin, stagedInit(roots, number), run.patience.validateMs);
 		return { value: result.status !== 'failed', ...result };
 	});
-	if (!isValid) {
+	const pipeline = await pipelineOf(run);
+	const onDisk = manifest && { revision: name, directory: join(roots.revisions, name), manifest };
+	// The policy from before the panel knows no mailbox: Dovecot goes on serving what is in them.
+	const dovecot = !isValid ? 'refused' : onDisk && (await prepareMail(pipeline, onDisk));
+	if (dovecot === 'refused') {
 		await app.host.files.remove(stagedInit(roots, number));
 		return 'failed';
 	}
 	await app.db.update(applies).set({ revision: number }).where(eq(applies.id, run.id));
 	const before = manifestOf(roots, live);
-	const change = { revision: { number, name, live }, manifest, before, kind: refreshKind(before, manifest) };
-	const outcome = await goLive(await pipelineOf(run), change);
+	const change = { revision: { number, name, live }, manifest, before, dovecot, kind: refreshKind(before, manifest) };
+	const outcome = await goLive(pipeline, change);
 	if (outcome === 'running') return outcome;
 	await steps.run('record', async () => {
 		if (outcome === 'applied') await markApplied(app, roots, number, name);

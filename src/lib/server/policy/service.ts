@@ -14,6 +14,7 @@ import { knownKeyDrift } from './key-drift.ts';
 import { readLive } from './live.ts';
 import type { Live } from './live.ts';
 import { compileRequest } from './pending.ts';
+import { findMailDrift } from './mail-step.ts';
 import { manifestOf } from './pipeline.ts';
 import { assertNoLinks, policyRoots } from './roots.ts';
 import { applies, revisions } from './tables.ts';
@@ -45,7 +46,11 @@ export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status
 		liveHash: manifest?.hash ?? null,
 		liveAppliedAt: row?.appliedAt ?? null,
 		...(await pendingPart(app, live, manifest?.hash, waitMs)),
-		drift: [...(await findDrift(app.host, roots, live)), ...(await knownKeyDrift(app, roots, live, waitMs))],
+		drift: [
+			...(await findDrift(app.host, roots, live)),
+			...(await findMailDrift(app, roots, live)),
+			...(await knownKeyDrift(app, roots, live, waitMs))
+		],
 		foreign: isForeign ? { sha256: live.sha256, mayReplace: live.kind === 'packaged' } : null,
 		runningApplyId: running?.id ?? null,
 		watching: await findWatching(app),

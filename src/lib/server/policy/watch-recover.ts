@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { dovecotPlace } from '../dovecot/service.ts';
 import type { ApplyRow } from './apply-record.ts';
 import { panelCredential } from './credential.ts';
 import { bytesOf, readLive, readLua, revisionIn, sha256 } from './live.ts';
@@ -78,11 +79,17 @@ export async function takeBackInterrupted(
 	const credential = await panelCredential(app);
 	const [manifest, manifestBefore] = [manifestOf(roots, now), manifestOf(roots, before)];
 	const isBack = await takeBack(
-		{ host, kumod, roots, clock, steps, patience, kumodBin: env.kumodBin, credential, watch: undefined },
+		{
+			...{ host, kumod, roots, clock, steps, patience, credential },
+			kumodBin: env.kumodBin,
+			mail: dovecotPlace(host, env)
+		},
 		{
 			revision: { number: now.number, name: now.revision, live: before },
 			manifest,
 			before: manifestBefore,
+			// Whoever settles this lets Dovecot follow.
+			dovecot: undefined,
 			kind: refreshKind(manifestBefore, manifest),
 			secondBumpAt: manifest?.sourcesHash === manifestBefore?.sourcesHash ? undefined : clock() + secondBumpAfterMs
 		}

@@ -11,6 +11,7 @@ const titles: Record<Progress['steps'][number]['name'], [done: string, waiting: 
 	stage: ['Staged', 'Stage beside the live policy'],
 	routes: ['Golden routes kept', 'Run the golden routes'],
 	validate: ['Validated', 'Validate with KumoMTA'],
+	dovecot: ['Mailboxes prepared', 'Prepare mailboxes and Dovecot'],
 	swap: ['Live', 'Go live by one rename'],
 	refresh: ['KumoMTA refreshed', 'Refresh KumoMTA'],
 	probe: ['Probed', 'Probe the listeners'],
