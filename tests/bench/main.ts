@@ -5,11 +5,13 @@ import { benchHttpLists } from './http-lists.ts';
 import { benchLists } from './lists.ts';
 import { benchPolicy } from './policy.ts';
 import type { Measurement } from './measurement.ts';
+import { benchSuppression } from './suppression.ts';
 
 const sections: [string, () => Promise<Measurement[]>][] = [
 	['policy', benchPolicy],
 	['handlers', benchHandlers],
 	['lists', benchLists],
+	['suppression', benchSuppression],
 	['server', benchHttp],
 	['lists over HTTP', benchHttpLists]
 ];

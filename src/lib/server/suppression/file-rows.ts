@@ -1,8 +1,9 @@
 import type { Client, InValue } from '@libsql/client';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { reasons } from './tables.ts';
 
 /** Rows a page: a few milliseconds of the event loop each. */
-const pageSize = 2000;
+export const pageSize = 1000;
 
 /** The number of the last change so far; it never falls, also when no change is kept any more. */
 export async function lastChange(client: Pick<Client, 'execute'>): Promise<number> {
@@ -15,28 +16,34 @@ const pageOf = (rows: string) => `SELECT json_group_array(json_array(address, na
 /** Lists whose domain was removed are no part of any file. */
 const ofLivingScopes = "(scope = '' OR domains.id IS NOT NULL)";
 
-/** All entries, in the order of their addresses, page by page: no snapshot, see keep-files.ts. */
+/**
+ * All entries, page by page, reason by reason and within each in the order of addresses: every page is a range of an
+ * index that holds all there is to say. No snapshot, see keep-files.ts.
+ */
 export async function* basePages(client: Pick<Client, 'execute'>): AsyncGenerator<string> {
+	for (const reason of reasons) yield* pagesOf(client, reason);
+}
+
+async function* pagesOf(client: Pick<Client, 'execute'>, reason: string): AsyncGenerator<string> {
 	let after: [InValue, InValue] = ['', ''];
 	for (;;) {
 		const end = await client.execute({
-			sql: `SELECT address, scope FROM suppressions WHERE (address, scope) > (?, ?)
+			sql: `SELECT address, scope FROM suppressions WHERE reason = ? AND (address, scope) > (?, ?)
 				ORDER BY address, scope LIMIT 1 OFFSET ${pageSize - 1}`,
-			args: after
+			args: [reason, ...after]
 		});
 		const last = end.rows[0];
 		const upTo: [InValue, InValue] | undefined = last && [last.address as string, last.scope as string];
 		const { rows } = await client.execute({
 			sql: pageOf(`SELECT address, coalesce(domains.name, '') AS name, reason FROM suppressions
-				LEFT JOIN domains ON domains.id = scope
-				WHERE (address, scope) > (?, ?) ${upTo === undefined ? '' : 'AND (address, scope) <= (?, ?)'} AND ${ofLivingScopes}
-				ORDER BY address, scope`),
-			args: [...after, ...(upTo ?? [])]
+				LEFT JOIN domains ON domains.id = scope WHERE reason = ? AND (address, scope) > (?, ?)
+				${upTo === undefined ? '' : 'AND (address, scope) <= (?, ?)'} AND ${ofLivingScopes} ORDER BY address, scope`),
+			args: [reason, ...after, ...(upTo ?? [])]
 		});
 		yield rows[0]?.page as string;
+		await nextTurn();
 		if (upTo === undefined) return;
 		after = upTo;
-		await nextTurn();
 	}
 }
 

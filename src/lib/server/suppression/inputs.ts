@@ -98,7 +98,7 @@ export const suppressionItem = z.object({
 export const suppressionPage = z.object({
 	items: z.array(suppressionItem),
 	nextCursor: z.string().nullable(),
-	/** Counted up to 10,000. */
+	/** Counted up to 1,000. */
 	total: z.int(),
 	/** False: there are more than `total`. */
 	totalIsExact: z.boolean()

@@ -1,8 +1,9 @@
-import { and, eq, gt, inArray, isNull, lt, lte, or, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import type { App } from '../app.ts';
 import { newId } from '../core/id.ts';
 import { UserError } from '../core/errors.ts';
-import { basePages, deltaPages, lastChange } from './file-rows.ts';
+import { basePages, deltaPages, lastChange, pageSize } from './file-rows.ts';
+import { forgetChanges } from './forget-changes.ts';
 import { inspectFile } from './read-file.ts';
 import type { FileState } from './read-file.ts';
 import { suppressionChanges as changes, suppressionFiles as files } from './tables.ts';
@@ -109,17 +110,7 @@ async function recordBase(app: App, { about, bytes }: Extract<FileState, { kind:
 		baseAt: about.at,
 		baseTookMs: about.tookMs
 	});
-	await forgetChanges(app, about.seq);
-}
-
-/** In pieces: a transaction that removed a million rows would hold everything else up. */
-async function forgetChanges(app: App, upTo: number): Promise<void> {
-	for (;;) {
-		const some = app.db.select({ seq: changes.seq }).from(changes).where(lte(changes.seq, upTo)).limit(2000);
-		const { rowsAffected } = await app.db.delete(changes).where(inArray(changes.seq, some));
-		if (rowsAffected === 0) return;
-		await new Promise((resolve) => setImmediate(resolve));
-	}
+	await forgetChanges(app.db, about.seq);
 }
 
 /** Another panel's file, one of an older database or one that somebody cut off is not taken for the one that was written. */
@@ -215,7 +206,7 @@ async function* watched(
 		saidAt = now;
 		const kept = await app.db
 			.update(files)
-			.set({ writerUntil: now + leaseMs, progress: pagesDone * 2000 })
+			.set({ writerUntil: now + leaseMs, progress: pagesDone * pageSize })
 			.where(and(eq(files.id, 1), eq(files.writer, writing.writer)))
 			.returning({ id: files.id });
 		if (kept.length === 0) throw new Error('Another process builds the suppression files.');

@@ -7,6 +7,7 @@ import { insertDomain } from '../../../../tests/support/rows.ts';
 import { listSuppressions } from './list.ts';
 import { reasons } from './tables.ts';
 
+type Asked = Parameters<typeof listSuppressions>[1];
 type ListInput = Parameters<ReturnType<typeof caller>['suppression']['list']>[0];
 
 const clock = testClock();
@@ -62,13 +63,13 @@ describe('a page of the list', () => {
 		expect(await everything({ ...input(), sort: { by: 'address', dir: 'desc' } })).toEqual(expected.toReversed());
 		const { total, totalIsExact } = await list({ ...input(), limit: 1 });
 		expect({ total, totalIsExact }).toEqual({
-			total: Math.min(10_000, expected.length),
-			totalIsExact: expected.length <= 10_000
+			total: Math.min(1000, expected.length),
+			totalIsExact: expected.length <= 1000
 		});
 	});
 
 	it('says that there are more than it counted', async () => {
-		expect(await list({ limit: 1 })).toMatchObject({ total: 10_000, totalIsExact: false });
+		expect(await list({ limit: 1 })).toMatchObject({ total: 1000, totalIsExact: false });
 	});
 
 	const plans: [string, () => NonNullable<ListInput>][] = [
@@ -80,7 +81,7 @@ describe('a page of the list', () => {
 		const page = await list({ ...input(), limit: 5 });
 		const statements: { sql: string; args: [] }[] = [];
 		const { cursor, ...request } = { ...input(), limit: 5, cursor: page.nextCursor ?? undefined };
-		await listSuppressions(recording(statements), { ...request, ...(cursor !== undefined && { cursor }) });
+		await listSuppressions(recording(statements), { ...request, ...(cursor !== undefined && { cursor }) } as Asked);
 		expect(statements.length).toBeGreaterThan(1);
 		for (const { sql: text, args } of statements) {
 			const { rows } = await app.database.client.execute({ sql: `explain query plan ${text}`, args });
