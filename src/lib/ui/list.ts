@@ -8,6 +8,8 @@ export interface ListPage<Item> {
 	items: Item[];
 	nextCursor: string | null;
 	total: number;
+	/** False: there are more than `total`, which was counted up to a bound. */
+	totalIsExact?: boolean;
 }
 
 /**
