@@ -4,11 +4,11 @@
  */
 import childProcess from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 
 const { existsSync } = fs;
 const { spawn } = childProcess;
-const promises = createRequire(import.meta.url)('node:fs/promises') as typeof import('node:fs/promises');
 const { rename } = promises;
 const refusal = process.env['DISK_REFUSES'] ?? '';
 

@@ -37,6 +37,13 @@ export class ApplyWatch {
 		await refresh('policy', 'audit');
 	}
 
+	/** Once the revision is live, what the page says of the live one has to follow. */
+	#show(progress: Progress): void {
+		const isNewlyLive = progress.watch !== null && (this.progress?.watch ?? null) === null;
+		this.progress = progress;
+		if (isNewlyLive && progress.outcome === 'running') void refresh('policy');
+	}
+
 	/** The call answers when the apply ends; until then its steps are found through the status. */
 	async #watch(isOver: () => boolean): Promise<void> {
 		while (!isOver()) {
@@ -44,15 +51,15 @@ export class ApplyWatch {
 			const { runningApplyId } = await api.policy.status.query().catch(() => ({ runningApplyId: null }));
 			if (runningApplyId === null || isOver()) continue;
 			const progress = await api.policy.progress.query({ applyId: runningApplyId }).catch(() => null);
-			if (progress !== null && !isOver()) this.progress = progress;
+			if (progress !== null && !isOver()) this.#show(progress);
 		}
 	}
 
 	async #until(read: () => Promise<Progress>): Promise<void> {
 		for (;;) {
 			try {
-				this.progress = await read();
-				if (this.progress.outcome !== 'running') return;
+				this.#show(await read());
+				if (this.progress?.outcome !== 'running') return;
 			} catch (error) {
 				this.failed = failure(error);
 				return;
