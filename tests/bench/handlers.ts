@@ -5,11 +5,13 @@ import type { Argument, Policy } from '../../src/lib/server/policy/lua/vm.ts';
 import type { PolicyInput } from '../../src/lib/server/policy/input.ts';
 import { passwordOf, proofEstate } from '../proof/estate.ts';
 import { renderRevision, writeKeys } from '../proof/revision.ts';
+import { writeSuppression } from '../support/suppression-files.ts';
+import type { SuppressionRow } from '../support/suppression-files.ts';
 import type { Measurement } from './measurement.ts';
 
 const sizes = [
-	{ domains: 2, senders: 10 },
-	{ domains: 10_000, senders: 100_000 }
+	{ domains: 2, senders: 10, suppressed: 10 },
+	{ domains: 10_000, senders: 100_000, suppressed: 1_000_000 }
 ] as const;
 const messages = 300;
 /** At 100,000 senders a handler may cost at most this often what it costs at 10: the look-up is by key. */
@@ -19,10 +21,14 @@ const noise = 100;
 
 type Times = Map<string, number[]>;
 
-/** Microseconds of each handler in the double, a look-up in directory.sqlite included: every message is of another sender. */
+/**
+ * Microseconds of each handler in the double, look-ups in directory.sqlite and in the suppression lists (10 and a million
+ * addresses) included: every message is of another sender and to another recipient,
+ * ten minutes after the last one, so that the lists' files are opened anew for each.
+ */
 export async function benchHandlers(): Promise<Measurement[]> {
 	const runs: Map<string, { p50: number; p95: number }>[] = [];
-	for (const size of sizes) runs.push(summaries(await measure(proofEstate(size))));
+	for (const size of sizes) runs.push(summaries(await measure(proofEstate(size), size.suppressed)));
 	const [small, large] = runs as [(typeof runs)[number], (typeof runs)[number]];
 	return [...small].flatMap(([name, few]) => {
 		const many = large.get(name) ?? few;
@@ -47,8 +53,15 @@ export async function benchHandlers(): Promise<Measurement[]> {
 	});
 }
 
-async function measure(input: PolicyInput): Promise<Times> {
+/** Suppressed recipients, in the order in which a file is written. */
+function* suppressedRows(count: number): Generator<SuppressionRow> {
+	for (let number = 0; number < count; number += 1)
+		yield [`a${String(number).padStart(8, '0')}@example.net`, number % 2 ? '' : 'd00000.example', 'hard-bounce'];
+}
+
+async function measure(input: PolicyInput, suppressed: number): Promise<Times> {
 	const revision = renderRevision(input);
+	writeSuppression(revision.suppression, { base: suppressedRows(suppressed) });
 	writeKeys(revision.dkim, input);
 	const policy = await openPolicy(revision.directory);
 	const times: Times = new Map();
@@ -96,7 +109,7 @@ function oneMessage(policy: Policy, input: PolicyInput, number: number, times: T
 	policy.setConnectionMeta(submission.value, 'authn_id', sender.address);
 	run('MAIL FROM', 'smtp_server_mail_from', address(sender.address), submission);
 	run('relay grant', 'get_listener_domain', text(sender.address.split('@')[1] ?? ''), text('x'), submission);
-	run('RCPT TO', 'smtp_server_rcpt_to', address('a@example.net'), submission);
+	run('RCPT TO', 'smtp_server_rcpt_to', address(`b${number * 104_729}@example.net`), submission);
 	const message = policy.newMessage({
 		sender: sender.address,
 		recipients: ['a@example.net'],

@@ -14,6 +14,8 @@ export interface RenderedRevision {
 	directory: string;
 	/** Where the key files lie: `<domain>/<selector>.key`. */
 	dkim: string;
+	/** The suppression lists' files, both empty. */
+	suppression: string;
 	remove: () => void;
 }
 
@@ -33,12 +35,13 @@ export function renderRevision(given: PolicyInput): RenderedRevision {
 	const roots = { policy: join(root, 'policy'), dkim, tls: join(root, 'tls'), mail: '/var/mail', share: '/usr/share' };
 	writeFileSync(join(directory, 'node.toml'), nodeToml(head, { revision: '1-0123456789ab', roots, probeKeys: [] }));
 	writeFileSync(join(directory, 'shaping.toml'), shapingToml);
-	writeSuppression(join(root, 'policy', 'suppression'), { base: [], delta: [] });
+	const suppression = join(root, 'policy', 'suppression');
+	writeSuppression(suppression, { base: [], delta: [] });
 	copyFileSync(
 		fileURLToPath(new URL('../../src/lib/server/policy/program.lua', import.meta.url)),
 		join(directory, 'program.lua')
 	);
-	return { directory, dkim, remove: () => rmSync(root, { recursive: true, force: true }) };
+	return { directory, dkim, suppression, remove: () => rmSync(root, { recursive: true, force: true }) };
 }
 
 /** The double looks whether a key can be read, not into it. */

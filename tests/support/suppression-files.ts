@@ -6,7 +6,7 @@ import { suppressionFormat } from '../../src/lib/server/core/suppression-format.
 export type SuppressionRow = [address: string, scope: string, reason: string];
 
 /** A file's rows; `absent` removes it, `broken` is no database, `foreign` has another format. */
-export type SuppressionFile = SuppressionRow[] | 'absent' | 'broken' | 'foreign';
+export type SuppressionFile = Iterable<SuppressionRow> | 'absent' | 'broken' | 'foreign';
 
 export type SuppressionFiles = { base?: SuppressionFile; delta?: SuppressionFile };
 

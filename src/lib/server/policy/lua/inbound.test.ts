@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answer, from, inbound, policyWith } from './fixture.ts';
 import type { Header } from './host.ts';
@@ -86,6 +87,44 @@ describe('a message at a bounce host', () => {
 					protocol: { maildir_path: '/var/mail/kumomta/{{ meta.x_mailbox }}', dir_mode: 0o2771, file_mode: 0o660 }
 				}
 			}
+		);
+	});
+
+	it('is what no text of a recipient changes', async () => {
+		const policy = await policyWith();
+		const parts = [
+			'bounces',
+			'desk',
+			'+',
+			'/',
+			'..',
+			'{{ meta.x_mailbox }}',
+			'%s',
+			"' OR 1=1 --",
+			'ü',
+			'.',
+			'\u0001',
+			'@'
+		];
+		const local = fc.array(fc.oneof(fc.constantFrom(...parts), fc.string({ maxLength: 8 })), { maxLength: 6 });
+		const host = fc.constantFrom('b.strict.example', 'bounce.example.com', 'B.Strict.Example', 'other.example');
+		fc.assert(
+			fc.property(local, host, (pieces, domain) => {
+				const session = inbound(policy);
+				session.mailFrom('');
+				const reply = session.rcptTo(`${pieces.join('')}@${domain}`);
+				expect([250, 550]).toContain(reply.code);
+				if (reply.code !== 250) return;
+				const data = session.data(dsn);
+				expect(data.code).toBe(250);
+				for (const { queue, meta } of data.messages) {
+					expect(['null', 'mailbox000000001.mailbox.internal', 'mailbox000000002.mailbox.internal']).toContain(queue);
+					expect(queue === 'null' ? undefined : `${String(meta.x_mailbox)}.mailbox.internal`).toBe(
+						queue === 'null' ? meta.x_mailbox : queue
+					);
+				}
+			}),
+			{ numRuns: 200 }
 		);
 	});
 
