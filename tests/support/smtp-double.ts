@@ -7,14 +7,17 @@ export type SmtpBehaviour = 'greets' | 'no-starttls' | 'silent' | 'hangs-up' | '
 
 export interface SmtpDouble {
 	port: number;
+	/** From the next connection on. */
+	behave: (behaviour: SmtpBehaviour) => void;
 	close: () => Promise<void>;
 }
 
-/** A listener that greets; `behaviour` says how it fails. `silent` and `hangs-up` never greet. */
+/** A listener that greets; its behaviour says how it fails. `silent` and `hangs-up` never greet. */
 export async function startSmtpDouble(
-	behaviour: SmtpBehaviour,
+	initially: SmtpBehaviour,
 	certificate?: { key: string; cert: string }
 ): Promise<SmtpDouble> {
+	let behaviour = initially;
 	const sockets = new Set<Socket>();
 	const server: Server = createTcpServer((socket) => {
 		sockets.add(socket);
@@ -28,6 +31,7 @@ export async function startSmtpDouble(
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	return {
 		port: (server.address() as AddressInfo).port,
+		behave: (next) => (behaviour = next),
 		close: () =>
 			new Promise((resolve) => {
 				for (const socket of sockets) socket.destroy();

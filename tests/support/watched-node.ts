@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, expect } from 'vitest';
 import { openTestApp, temporaryDirectory } from './app.ts';
 import type { TestApp } from './app.ts';
+import { makeCertificate } from './certificate.ts';
 import { makeKumodExecutableDouble } from './kumod-executable-double.ts';
 import { startKumodDouble } from './kumod-http-double.ts';
 import { fillEstate, testHost } from './policy-app.ts';
@@ -39,10 +40,11 @@ function virtualTimer() {
 }
 
 /** KumoMTA and a listener, doubles; revision 1 is live. The wall clock is the test's. */
-export async function watchedNode() {
+export async function watchedNode({ purpose = 'inbound' as 'inbound' | 'submission' } = {}) {
 	const bin = makeKumodExecutableDouble(temporaryDirectory());
 	const api = await startKumodDouble();
-	const smtp = await startSmtpDouble('greets');
+	const certificate = purpose === 'submission' ? makeCertificate(temporaryDirectory()) : undefined;
+	const smtp = await startSmtpDouble('greets', certificate);
 	closers.push(api.close, smtp.close);
 	let at = Date.UTC(2026, 0, 5, 12);
 	const timer = virtualTimer();
@@ -61,7 +63,7 @@ export async function watchedNode() {
 	closers.push(() => closeCompiler(app));
 	await fillEstate({ client: app.database.client, keys: app.keys }, { domains: 2, senders: 4 });
 	await update(app, {
-		listeners: [{ address: '127.0.0.1', port: smtp.port, purpose: 'inbound' }],
+		listeners: [{ address: '127.0.0.1', port: smtp.port, purpose }],
 		watchSeconds: 0
 	});
 	const node = { app, api, smtp, timer, fault, setClock: (next: number) => (at = next), clock: () => at };

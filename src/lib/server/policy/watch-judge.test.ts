@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { growthOf, judge } from './watch-judge.ts';
+import { countedBefore } from './watch-meter.ts';
 import type { Before, Counters, Measure, WatchSample } from './watch-judge.ts';
 
 const alive = (...looks: boolean[]): WatchSample[] =>
@@ -144,7 +145,23 @@ describe('the judge of a watch', () => {
 			'breach',
 			'40 %'
 		],
-		['only failures counted', 'deferred', quiet, counts({}, { deferred: 60 }), 'breach', '60 of 60']
+		['only failures counted', 'deferred', quiet, counts({}, { deferred: 60 }), 'breach', '60 of 60'],
+		[
+			'refused for good twice as much',
+			'failed',
+			{ spanMs: 900_000, growth: { delivered: 950, failed: 50 } },
+			counts({ delivered: 0, failed: 0 }, { delivered: 70, failed: 30 }),
+			'breach',
+			'30 of 100 deliveries were refused for good'
+		],
+		[
+			'refused for good as before',
+			'failed',
+			{ spanMs: 900_000, growth: { delivered: 950, failed: 50 } },
+			counts({ delivered: 0, failed: 0 }, { delivered: 94, failed: 6 }),
+			'good',
+			'6 %'
+		]
 	])('%s: %s', (_, name, before, samples, verdict, words) => {
 		const judgement = judge(before, samples, 60_000);
 		const measure = judgement.measures.find((each) => each.name === name);
@@ -153,7 +170,46 @@ describe('the judge of a watch', () => {
 	});
 
 	it('answers every measure, whatever it saw', () => {
-		expect(judge(undefined, [], 0).measures.map(({ verdict }) => verdict)).toEqual(Array(6).fill('not-judged'));
+		expect(judge(undefined, [], 0).measures.map(({ verdict }) => verdict)).toEqual(Array(7).fill('not-judged'));
+	});
+});
+
+describe('what was counted before an apply', () => {
+	const snapshot = (at: number, sums: Record<string, number> = {}) => ({ at, sums: new Map(Object.entries(sums)) });
+	const source = (...snapshots: ReturnType<typeof snapshot>[]) => ({
+		latest: () => snapshots.at(-1) ?? null,
+		snapshots: () => snapshots,
+		poll: () => Promise.resolve()
+	});
+
+	it.each([
+		['a panel without a poller', undefined],
+		['a panel that has just started', source()],
+		['one look since the start', source(snapshot(1000, { 'total_messages_received{esmtp_listener}': 5 }))]
+	])('is unknown to %s, so shares are not judged', (_, metrics) => {
+		expect(countedBefore(metrics)).toBeUndefined();
+		const verdicts = judge(countedBefore(metrics), counts({}, { rejected: 80, deferred: 80, failed: 80 }), 60_000);
+		expect(verdicts.isBreach).toBe(false);
+	});
+
+	it('is the growth over the time that was seen, from the roll-ups alone', () => {
+		const before = countedBefore(
+			source(
+				snapshot(1000, {
+					'total_messages_fail{smtp_client}': 5,
+					'total_messages_fail{smtp_client:mx.example}': 5,
+					'lruttl_error_count{kumomta_ui_sender}': 1,
+					'lruttl_error_count{dns_mx}': 100
+				}),
+				snapshot(61_000, {
+					'total_messages_fail{smtp_client}': 9,
+					'total_messages_fail{smtp_client:mx.example}': 9,
+					'lruttl_error_count{kumomta_ui_sender}': 3,
+					'lruttl_error_count{dns_mx}': 900
+				})
+			)
+		);
+		expect(before).toEqual({ spanMs: 60_000, growth: { failed: 4, cacheErrors: 2 } });
 	});
 });
 

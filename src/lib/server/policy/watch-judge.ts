@@ -11,7 +11,7 @@ export interface WatchSample {
 
 /** Undefined: KumoMTA does not show this counter. */
 export type Counters = Partial<Record<CounterName, number>>;
-export const counterNames = ['received', 'rejected', 'delivered', 'deferred', 'cacheErrors'] as const;
+export const counterNames = ['received', 'rejected', 'delivered', 'deferred', 'failed', 'cacheErrors'] as const;
 export type CounterName = (typeof counterNames)[number];
 
 /** What the counters grew by in the time before the apply; undefined: unknown. */
@@ -27,7 +27,8 @@ export const measureNames = [
 	'internal-errors',
 	'cache-errors',
 	'rejected',
-	'deferred'
+	'deferred',
+	'failed'
 ] as const;
 export interface Measure {
 	name: (typeof measureNames)[number];
@@ -60,7 +61,8 @@ export function judge(before: Before | undefined, samples: readonly WatchSample[
 		judgeInternalErrors(samples),
 		judgeCacheErrors(before, counters, now),
 		judgeShare('rejected', before, counters),
-		judgeShare('deferred', before, counters)
+		judgeShare('deferred', before, counters),
+		judgeShare('failed', before, counters)
 	];
 	return { isBreach: measures.some(({ verdict }) => verdict === 'breach'), measures };
 }
@@ -119,10 +121,11 @@ function judgeCacheErrors(before: Before | undefined, counters: Counters[], now:
 
 const shares = {
 	rejected: { others: 'received', what: 'rejected', of: 'messages' },
-	deferred: { others: 'delivered', what: 'deferred', of: 'deliveries' }
+	deferred: { others: 'delivered', what: 'deferred', of: 'deliveries' },
+	failed: { others: 'delivered', what: 'refused for good', of: 'deliveries' }
 } as const;
 
-function judgeShare(name: 'rejected' | 'deferred', before: Before | undefined, counters: Counters[]): Measure {
+function judgeShare(name: keyof typeof shares, before: Before | undefined, counters: Counters[]): Measure {
 	const { others, what, of } = shares[name];
 	const [bad, rest] = [growthOf(counters, name), growthOf(counters, others)];
 	if (counters.length === 0) return notJudged(name, 'KumoMTA’s counters could not be read.');

@@ -25,6 +25,7 @@ const sumsOf: Record<(typeof counterNames)[number], (key: string) => boolean> = 
 	rejected: oneOf('smtp_server_rejections', ['total']),
 	delivered: oneOf('total_messages_delivered', ['smtp_client']),
 	deferred: oneOf('total_messages_transfail', ['smtp_client']),
+	failed: oneOf('total_messages_fail', ['smtp_client']),
 	cacheErrors: (key) => key.startsWith('lruttl_error_count{kumomta_ui_')
 };
 

@@ -55,6 +55,20 @@ describe('an apply that is watched', () => {
 		expect(steps.find(({ name }) => name === 'revert')?.output).toContain('Revision 1-');
 	});
 
+	it('is taken back when submission greets, but breaks off inside STARTTLS', async () => {
+		const node = await watchedNode({ purpose: 'submission' });
+		await edit(node, pauseOne);
+		node.timer.onSleep = (now) => {
+			if (now === 10_000) node.smtp.behave('broken-tls');
+		};
+		const answer = await apply(node);
+		expect(answer.outcome).toBe('reverted');
+		const { watch } = await getProgress(node.app, answer);
+		expect(watch?.measures.filter(({ verdict }) => verdict === 'breach').map(({ name }) => name)).toEqual([
+			'greetings'
+		]);
+	});
+
 	it('is taken back when it rejects far more than before', async () => {
 		const node = await watchedNode();
 		const { app, api, timer } = node;
@@ -88,7 +102,8 @@ describe('an apply that is watched', () => {
 			'internal-errors good',
 			'cache-errors not-judged',
 			'rejected not-judged',
-			'deferred not-judged'
+			'deferred not-judged',
+			'failed not-judged'
 		]);
 	});
 

@@ -9,7 +9,8 @@ export const measureTitles: Record<Measure['name'], string> = {
 	'internal-errors': 'Internal errors',
 	'cache-errors': 'Look-ups of the policy',
 	rejected: 'Rejected mail',
-	deferred: 'Deferred deliveries'
+	deferred: 'Deferred deliveries',
+	failed: 'Deliveries refused for good'
 };
 
 export const verdictWords: Record<Measure['verdict'], string> = {
