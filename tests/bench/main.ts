@@ -3,6 +3,7 @@ import { benchHandlers } from './handlers.ts';
 import { benchHttp } from './http.ts';
 import { benchHttpLists } from './http-lists.ts';
 import { benchLists } from './lists.ts';
+import { benchMailLog } from './mail-log.ts';
 import { benchPolicy } from './policy.ts';
 import type { Measurement } from './measurement.ts';
 import { benchSuppression } from './suppression.ts';
@@ -11,6 +12,7 @@ const sections: [string, () => Promise<Measurement[]>][] = [
 	['policy', benchPolicy],
 	['handlers', benchHandlers],
 	['lists', benchLists],
+	['mail log', benchMailLog],
 	['suppression', benchSuppression],
 	['server', benchHttp],
 	['lists over HTTP', benchHttpLists]

@@ -88,7 +88,8 @@ function recipientOf(group: Group): ReportedRecipient {
 		action: actionOf(fieldOf(group, 'action'), status, code),
 		status,
 		code,
-		diagnostic: shown(diagnostic || fieldOf(group, 'x-display-name') || fieldOf(group, 'status')),
+		// Some say it only in a comment behind the status.
+		diagnostic: shown(diagnostic || fieldOf(group, 'status').replace(/^\s*[\d.]{0,20}\s*/, '')),
 		remote: shown(valueOf(fieldOf(group, 'remote-mta')), 255),
 		at: momentIn(fieldOf(group, 'last-attempt-date')),
 		willRetryUntil: momentIn(fieldOf(group, 'will-retry-until'))
