@@ -113,6 +113,7 @@ export type Noun =
 	| 'bounces'
 	| 'imports'
 	| 'feedback'
+	| 'suppression'
 	| 'policy'
 	| 'audit';
 

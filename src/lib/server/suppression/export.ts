@@ -21,7 +21,17 @@ export async function exportSuppressions(
 function lineOf({ address, domain, reason, createdAt, expiresAt, evidence, note }: SuppressionItem): string {
 	const { class: group, code, status, count } = evidence ?? {};
 	const times = [createdAt, expiresAt].map((at) => (at === null ? '' : new Date(at).toISOString()));
-	const cells = [address, domain?.name ?? '', reason, ...times, group, code, status, count, note];
+	const cells = [
+		address,
+		domain?.name ?? '',
+		reason,
+		...times,
+		group,
+		code,
+		status,
+		count,
+		note.replace(/\s*\n\s*/g, ' ')
+	];
 	return `${cells.map(cell).join(',')}\r\n`;
 }
 

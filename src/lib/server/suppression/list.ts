@@ -76,10 +76,12 @@ function readByAddress(
 	const where = conditions(input);
 	const { address, scope } = suppressions;
 	const isSplit = input.reason === undefined && (input.domainId !== undefined || isHostSearch(input.search));
+	// Left to itself SQLite walks all of a reason in order, and looks for the host.
+	const indexed = isHostSearch(input.search) ? sql`indexed by suppressions_host` : sql``;
 	const order = sql.join(ordered(address, scope, dir), sql`, `);
 	const branches = (isSplit ? reasons : [undefined]).map((reason) => {
 		const all = and(where, follows(address, scope, dir, after), reason && eq(suppressions.reason, reason));
-		const from = sql`select ${suppressions.seq}, ${address}, ${scope} from ${suppressions}`;
+		const from = sql`select ${suppressions.seq}, ${address}, ${scope} from ${suppressions} ${indexed}`;
 		return sql`select * from (${from} ${all === undefined ? sql`` : sql`where ${all}`} order by ${order} limit ${limit})`;
 	});
 	const first = sql`select seq from (${sql.join(branches, sql` union all `)}) order by address ${sql.raw(dir)}, scope ${sql.raw(dir)} limit ${limit}`;

@@ -82,7 +82,7 @@ it('an export is the whole list, page by page, and says nothing that a spreadshe
 		'manual',
 		new Date(clock.now()).toISOString(),
 		...['', '', '', '', ''],
-		'\'=HYPERLINK("http://x"), "quoted"\nsecond line'
+		'\'=HYPERLINK("http://x"), "quoted" second line'
 	]);
 	expect((await api().export({ domainId: null })).rows).toBe(25);
 });

@@ -1,3 +1,4 @@
+import Ban from '@lucide/svelte/icons/ban';
 import FileUp from '@lucide/svelte/icons/file-up';
 import Globe from '@lucide/svelte/icons/globe';
 import House from '@lucide/svelte/icons/house';
@@ -32,7 +33,13 @@ export const groups: { title?: string; items: Destination[] }[] = [
 			{ label: 'Import', href: '/imports', icon: FileUp }
 		]
 	},
-	{ title: 'Deliverability', items: [{ label: 'Feedback', href: '/feedback', icon: MailWarning }] },
+	{
+		title: 'Deliverability',
+		items: [
+			{ label: 'Feedback', href: '/feedback', icon: MailWarning },
+			{ label: 'Suppression list', href: '/suppression', icon: Ban }
+		]
+	},
 	{
 		title: 'Server',
 		items: [
