@@ -11,7 +11,8 @@ let registered: Awaited<ReturnType<typeof register>>;
 let domainId: string;
 
 test.beforeAll(async () => {
-	server = await startBuiltServer();
+	// Where nobody listens.
+	server = await startBuiltServer({ IMAP_PORT: '1', POP3_PORT: '995' });
 	registered = await register(server);
 	const { client } = registered;
 	await client.settings.update.mutate({ hostname: 'mta1.example.net' });
@@ -50,7 +51,7 @@ test('an account is added by a newcomer, whose password is shown once and surviv
 	const secret = dialog.getByRole('region', { name: `Password of ${address}` });
 	await expect(secret).toBeVisible();
 	await expect(dialog.getByText('mta1.example.net')).toBeVisible();
-	await expect(dialog.getByText('993')).toBeVisible();
+	await expect(dialog.getByText('995')).toBeVisible();
 	await page.keyboard.press('Escape');
 	await expect(dialog.getByText('The password is shown only here.')).toBeVisible();
 	await expectAccessible(page);
@@ -71,6 +72,7 @@ test('the connection is tried in stages, and the password that was typed is kept
 	const stages = page.getByTestId('stages');
 	for (const title of ['Connection', 'Encryption', 'Greeting', 'Sign-in', 'Inbox'])
 		await expect(stages.getByText(title, { exact: true })).toBeVisible();
+	await expect(stages).toContainText('Nothing listens on port 1: Dovecot is not running');
 	await expectAccessible(page);
 	await expect(page.getByLabel('Password to try')).toHaveValue('');
 	const seen = [await page.content(), server.output(), await registered.client.audit.list.query({ limit: 200 })];

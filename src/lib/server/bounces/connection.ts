@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
-import { dovecotPorts, tryLogin } from '../dovecot/service.ts';
+import { tryLogin } from '../dovecot/service.ts';
 import { getSettingsRow } from '../settings/service.ts';
 import type * as inputs from './inputs.ts';
 import { getBounce } from './service.ts';
@@ -9,7 +9,7 @@ import { getBounce } from './service.ts';
 /** Where mail programs find this server's mailboxes. */
 export async function getConnection(app: App): Promise<z.infer<typeof inputs.connection>> {
 	const { hostname } = await getSettingsRow(app.db);
-	return { hostname, imapPort: dovecotPorts.imap, pop3Port: dovecotPorts.pop3 };
+	return { hostname, imapPort: app.env.imapPort, pop3Port: app.env.pop3Port };
 }
 
 /**
@@ -24,7 +24,7 @@ export async function checkLogin(
 	const retryAfterMs = app.budget.spend(`bounce account ${id}`, 'loginCheck');
 	if (retryAfterMs > 0) throw tooManyTries(retryAfterMs);
 	const { hostname } = await getSettingsRow(app.db);
-	const stages = await tryLogin({ user: address, password }, { serverName: hostname });
+	const stages = await tryLogin({ user: address, password }, { serverName: hostname, port: app.env.imapPort });
 	return { id, ok: stages.every(({ status }) => status !== 'failed'), stages };
 }
 

@@ -47,7 +47,8 @@ export async function tryImapLogin(target: ImapLogin): Promise<LoginStage[]> {
 		setTimeout(() => sockets[0]?.destroy(), 250).unref();
 	}
 	const rest = stageNames.slice(stages.length);
-	const why = target.password === undefined ? 'Needs the password.' : 'Not tried, because the stage before it failed.';
+	const hasFailed = stages.at(-1)?.status === 'failed';
+	const why = hasFailed ? 'Not tried, because a stage before it failed.' : 'Needs the password.';
 	return [...stages, ...rest.map((name) => ({ name, status: 'skipped' as const, detail: why }))];
 }
 
@@ -65,7 +66,11 @@ async function* walkStages(target: ImapLogin, sockets: Socket[]): AsyncGenerator
 	const greeting = await readUntil(secure, /^\* \S+.*$/m, timeoutMs);
 	// RFC 9051 7.1: OK greets; PREAUTH has no place on a listener of passwords; BYE turns away.
 	if (!/^\* OK\b/i.test(greeting)) throw new Error(`it answered ${oneLine(greeting)}`);
-	yield { name: 'greeting', status: 'ok', detail: `It greets: ${oneLine(greeting.replace(/^\* OK\s*/i, ''))}` };
+	yield {
+		name: 'greeting',
+		status: 'ok',
+		detail: `It greets: ${oneLine(greeting.replace(/^\* OK\s*(?:\[[^\]]*\]\s*)?/i, ''))}`
+	};
 	if (password === undefined) return;
 	await signIn(secure, { user, password, timeoutMs });
 	yield { name: 'login', status: 'ok', detail: 'User name and password are right.' };
@@ -122,8 +127,21 @@ function tlsInWords(socket: TLSSocket, serverName: string | undefined): string {
 	const encrypted = `Encrypted (${socket.getProtocol() ?? 'TLS'})`;
 	if (serverName === undefined) return `${encrypted}. This server has no host name, so its certificate was not judged.`;
 	if (socket.authorized) return `${encrypted}, with a certificate for ${serverName} that mail programs accept.`;
-	return `${encrypted}, but mail programs will complain about its certificate (${oneLine(String(socket.authorizationError))}).`;
+	const code = String(socket.authorizationError);
+	const trouble = certificateTrouble[code] ?? `it is not one that they trust (${oneLine(code)})`;
+	return `${encrypted}, but mail programs will complain about the certificate: ${trouble}.`;
 }
+
+/** Codes of OpenSSL and Node, as tls.TLSSocket gives them. */
+const certificateTrouble: Record<string, string> = {
+	DEPTH_ZERO_SELF_SIGNED_CERT: 'this server signed it itself',
+	SELF_SIGNED_CERT_IN_CHAIN: 'nobody they know signed it',
+	UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'a part of its chain is missing',
+	UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'nobody they know signed it',
+	CERT_HAS_EXPIRED: 'it has expired',
+	CERT_NOT_YET_VALID: 'it is not valid yet',
+	ERR_TLS_CERT_ALTNAME_INVALID: 'it is for another name than this server’s'
+};
 
 function failureInWords(name: LoginStage['name'], { port }: ImapLogin, error: unknown): string {
 	if (error instanceof LoginRefused)

@@ -2,16 +2,13 @@ import type { Secret } from '../core/secret.ts';
 import { tryImapLogin } from './imap-login.ts';
 import type { LoginStage } from './imap-login.ts';
 
-/** Where mail programs connect: implicit TLS for both (RFC 8314 3.2, 3.3). */
-export const dovecotPorts = { imap: 993, pop3: 995 };
-
 /** Dovecot runs on this machine: the panel asks it on loopback. */
 const ownAddress = '127.0.0.1';
 
 /** Whether an account can be signed in to, stage by stage, as a mail program would find it. */
 export function tryLogin(
 	account: { user: string; password?: Secret | undefined },
-	{ serverName, port = dovecotPorts.imap }: { serverName: string | null; port?: number }
+	{ serverName, port }: { serverName: string | null; port: number }
 ): Promise<LoginStage[]> {
 	return tryImapLogin({ ...account, serverName, address: ownAddress, port, timeoutMs: 10_000 });
 }
