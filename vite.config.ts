@@ -60,7 +60,8 @@ export default defineConfig({
 			},
 			slowSuite('faults'),
 			slowSuite('proof'),
-			slowSuite('deploy')
+			slowSuite('deploy'),
+			slowSuite('mail')
 		]
 	}
 });

@@ -42,7 +42,7 @@ disable_plaintext_auth = yes
 auth_mechanisms = plain login
 auth_username_format = %Lu
 # The signs of a dot-atom (RFC 5322 3.2.3) and @.
-auth_username_chars = "abcdefghijklmnopqrstuvwxyz0123456789.-_@!#$%&'*+/=?^\`{|}~"
+auth_username_chars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_@!#$%&'*+/=?^\`{|}~"
 
 ${['passwd', 'probe'].map((name) => database('passdb', `scheme=BLF-CRYPT username_format=%u ${directory}/${name}`)).join('\n')}
 ${['passwd', 'probe'].map((name) => database('userdb', `username_format=%u ${directory}/${name}`)).join('\n')}

@@ -41,13 +41,16 @@ export async function probeDovecot(place: DovecotPlace, staged: StagedDovecot): 
 	}
 }
 
-/** A reload takes a moment, in which the old processes still answer. */
+/**
+ * A reload takes a moment, in which the old processes still answer. One answer may take 17 s: Dovecot delays the logins of
+ * an address that failed often, right ones too, and this machine's own programs share one.
+ */
 async function signInPatiently(
 	{ ports, patience }: DovecotPlace,
 	account: { user: string; password: Secret }
 ): Promise<LoginStage[]> {
 	const until = performance.now() + patience.loginMs;
-	const target = { ...account, address: '127.0.0.1', port: ports.imap, serverName: null, timeoutMs: 10_000 };
+	const target = { ...account, address: '127.0.0.1', port: ports.imap, serverName: null, timeoutMs: 25_000 };
 	for (;;) {
 		await sleep(patience.pauseMs);
 		const stages = await tryImapLogin(target);

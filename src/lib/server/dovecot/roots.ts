@@ -63,7 +63,7 @@ export function dovecotPlace(host: Host, env: DovecotEnv): DovecotPlace {
 		bin: env.dovecotBin,
 		mailRoot: env.mailRoot,
 		ports: { imap: env.imapPort, pop3: env.pop3Port },
-		patience: { loginMs: 20_000, pauseMs: 250 }
+		patience: { loginMs: 30_000, pauseMs: 250 }
 	};
 }
 
