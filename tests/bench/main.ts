@@ -4,6 +4,7 @@ import { benchHttp } from './http.ts';
 import { benchHttpLists } from './http-lists.ts';
 import { benchLists } from './lists.ts';
 import { benchMailLog } from './mail-log.ts';
+import { benchMailboxes } from './mailboxes.ts';
 import { benchPolicy } from './policy.ts';
 import type { Measurement } from './measurement.ts';
 import { benchSuppression } from './suppression.ts';
@@ -13,6 +14,7 @@ const sections: [string, () => Promise<Measurement[]>][] = [
 	['handlers', benchHandlers],
 	['lists', benchLists],
 	['mail log', benchMailLog],
+	['mailboxes', benchMailboxes],
 	['suppression', benchSuppression],
 	['server', benchHttp],
 	['lists over HTTP', benchHttpLists]

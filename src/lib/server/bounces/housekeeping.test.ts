@@ -310,6 +310,17 @@ describe('a removed account', () => {
 		expect(existsSync(maildir)).toBe(false);
 	});
 
+	it('is tried again in an hour when something in it cannot be removed', async () => {
+		// Deeper than any mailbox is made.
+		mkdirSync(join(maildir, ...'abcdefghijkl'), { recursive: true });
+		await api.remove({ id, deleteMail: true });
+		await run();
+		expect(await removed()).toMatchObject([{ id, keptUntilAt: clock.now() + 60 * 60_000 }]);
+		expect(app.logLines.filter((line) => line.includes('mailbox not removed'))).toHaveLength(1);
+		await run();
+		expect(app.logLines.filter((line) => line.includes('mailbox not removed'))).toHaveLength(1);
+	});
+
 	it('keeps it too when the whole domain goes', async () => {
 		const { name } = await caller(app).domains.get({ id: domainId });
 		await caller(app).domains.remove({ id: domainId, confirm: name });

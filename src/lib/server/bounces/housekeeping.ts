@@ -148,12 +148,14 @@ async function removeGoneMailboxes(app: App, isLate: () => boolean): Promise<voi
 	}
 }
 
-/** What can't be removed now is tried again with the next run. */
+/** What there was no time for goes on with the next run; what can't be removed is tried again in an hour. */
 async function isGone(app: App, id: string, isLate: () => boolean): Promise<boolean> {
 	try {
 		return await removeMailbox(app.host, { mailRoot: app.env.mailRoot, id }, isLate);
 	} catch (error) {
 		app.log.warn('mailbox not removed', { account: id, code: problemCode(error) });
+		const keptUntilAt = app.clock() + lookAgainAfterMs;
+		await app.db.update(removedMailboxes).set({ keptUntilAt }).where(eq(removedMailboxes.id, id));
 		return false;
 	}
 }

@@ -13,7 +13,7 @@ const maxDepth = 8;
 /**
  * Removes the whole mailbox of an account that is gone. A link in it is removed, never followed.
  * @param isLate says when to stop: the rest goes with the next call.
- * @returns whether nothing is left.
+ * @returns whether nothing is left, but perhaps an empty directory that only root may remove.
  * @throws an errno error, ENOTEMPTY among them when a delivery came in between.
  */
 export async function removeMailbox(
@@ -24,7 +24,7 @@ export async function removeMailbox(
 	const path = maildirOf(mailRoot, id);
 	try {
 		if (!(await isEmptied(path, { host, isLate, depth: 0 }))) return false;
-		await rmdir(path);
+		await removeEmptied(path);
 	} catch (error) {
 		if (errnoOf(error) === 'ENOENT') return true;
 		// A link, or a file, in the place of the directory: it goes, and what it leads to stays.
@@ -32,6 +32,15 @@ export async function removeMailbox(
 		else throw error;
 	}
 	return true;
+}
+
+/** The mail root may belong to root alone, while the mailboxes in it are open to the panel. */
+async function removeEmptied(path: string): Promise<void> {
+	try {
+		await rmdir(path);
+	} catch (error) {
+		if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+	}
 }
 
 interface Walk {
