@@ -26,7 +26,7 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'auth.remove-ended-attempts', everyMs: 10 * minute, run: () => removeEndedAttempts(app) },
 	{ name: 'imports.remove-expired', everyMs: 10 * minute, run: () => removeExpiredImports(app) },
 	{ name: 'senders.remove-old-tombstones', everyMs: 60 * minute, run: () => removeOldTombstones(app) },
-	{ name: 'mail-log.read', everyMs: 10_000, run: createLogTail(app, feedbackTaker(app)).turn },
+	{ name: 'mail-log.read', everyMs: 10_000, atStart: true, run: createLogTail(app, feedbackTaker(app)).turn },
 	{ name: 'feedback.remove-old', everyMs: minute, run: () => removeOldFeedback(app) },
 	{ name: 'audit.remove-old-entries', everyMs: 60 * minute, run: () => removeOldEntries(app) },
 	{ name: 'dkim.make-requested-keys', everyMs: 2000, run: () => makeRequestedKeys(app) },
