@@ -29,8 +29,8 @@ export interface Tidied {
 	isUnfinished: boolean;
 }
 
-/** One call removes no more than this; twice as many are held in memory at a time. */
-const mostAtOnce = 10_000;
+/** One call removes no more than this. Twice as many are held and sorted at a time, which takes some milliseconds. */
+const mostAtOnce = 5000;
 /**
  * A mailbox over its quota is brought down to this part of it, so that a stream of bounces does not bring the job back for
  * each of them.
