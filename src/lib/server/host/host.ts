@@ -1,7 +1,11 @@
+import { diskSpace } from './disk.ts';
+import type { DiskSpace } from './disk.ts';
 import { createFiles } from './files.ts';
 import type { FaultPoint, Files, Owner } from './files.ts';
 import { listInterfaceAddresses } from './interfaces.ts';
 import type { InterfaceAddress } from './interfaces.ts';
+import { network } from './network.ts';
+import type { Network } from './network.ts';
 import { run } from './run.ts';
 import type { RunOptions, RunResult } from './run.ts';
 import { createSystemd } from './systemd.ts';
@@ -14,6 +18,9 @@ export interface Host {
 	files: Files;
 	systemd: Systemd;
 	interfaces(): InterfaceAddress[];
+	network: Network;
+	/** The file system that a path lies on; undefined when it cannot be asked. */
+	disk(path: string): Promise<DiskSpace | undefined>;
 	findUser(name: string): Owner | undefined;
 	/** Effective user id of this process. */
 	uid(): number;
@@ -27,6 +34,8 @@ export function createHost(faultPoint: FaultPoint = () => {}): Host {
 		files: createFiles(faultPoint),
 		systemd: createSystemd(run),
 		interfaces: listInterfaceAddresses,
+		network,
+		disk: diskSpace,
 		findUser,
 		uid: () => process.geteuid?.() ?? -1,
 		faultPoint

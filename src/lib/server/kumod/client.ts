@@ -4,6 +4,8 @@ import type { Greeting, ListenerToGreet } from './greeting.ts';
 import { callKumod, chunksOf, expectOk, KumodError, oneLine, readBounded } from './http.ts';
 import type { Credential } from './http.ts';
 import { linesOf, sampleOf } from './metrics.ts';
+import { tryRelay } from './relay-trial.ts';
+import type { RelayTarget, RelayTrial } from './relay-trial.ts';
 
 export type Liveness = { state: 'alive' } | { state: 'not-ready' | 'unreachable'; detail: string };
 
@@ -25,6 +27,8 @@ export interface Kumod {
 	/** The body of GET /metrics as it comes, at most for 30 s. */
 	streamMetrics(credential?: Credential, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 	greet(listener: ListenerToGreet): Promise<Greeting>;
+	/** Whether a listener takes a stranger's mail for somebody else. Ends before DATA. */
+	tryRelay(target: RelayTarget): Promise<RelayTrial>;
 }
 
 /** @param base the URL of `kumo.start_http_listener`, without a slash at its end. */
@@ -72,7 +76,8 @@ export function createKumod(base: string): Kumod {
 			const request = { ...endpoints.metrics, timeoutMs: 30_000, credential, signal };
 			yield* chunksOf(await expectOk(await callKumod(base, request), 'its metrics'));
 		},
-		greet: greetListener
+		greet: greetListener,
+		tryRelay
 	};
 }
 

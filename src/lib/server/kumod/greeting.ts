@@ -2,6 +2,7 @@ import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { oneLine } from './http.ts';
+import { expectReply } from './smtp-reply.ts';
 
 export interface ListenerToGreet {
 	address: string;
@@ -24,7 +25,7 @@ export async function greetListener({ address, port, withTls, timeoutMs }: Liste
 	let last: Socket = plain;
 	const timer = setTimeout(() => last.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
 	try {
-		const banner = await reply(plain, 220);
+		const banner = await expectReply(plain, 220);
 		const offered = await command(plain, ehlo, 250);
 		if (withTls) {
 			if (!/^250[- ]STARTTLS\s*$/im.test(offered)) throw new Error('it does not offer STARTTLS');
@@ -51,33 +52,7 @@ function reachable(address: string): string {
 }
 
 function command(socket: Socket, line: string, code: number): Promise<string> {
-	const answer = reply(socket, code);
+	const answer = expectReply(socket, code);
 	socket.write(line);
 	return answer;
-}
-
-/** Reads one whole reply (RFC 5321 4.2): lines `250-…` until `250 …`; at most 16 KB. */
-function reply(socket: Socket, code: number): Promise<string> {
-	return new Promise((resolve, reject) => {
-		let text = '';
-		function end(error?: Error): void {
-			socket.off('data', onData);
-			socket.off('error', onError);
-			socket.off('close', onClose);
-			if (error === undefined) resolve(text);
-			else reject(error);
-		}
-		const onError = (error: Error) => end(error);
-		const onClose = () => end(new Error('the connection was closed'));
-		function onData(part: Buffer): void {
-			text += part.toString('latin1');
-			if (text.length > 16_384) return end(new Error('the reply is too long'));
-			const lastLine = text.endsWith('\n') ? text.trimEnd().split('\n').at(-1) : undefined;
-			if (lastLine === undefined || !/^\d{3}(?: |$)/.test(lastLine)) return;
-			end(lastLine.startsWith(String(code)) ? undefined : new Error(`it answered: ${lastLine}`));
-		}
-		socket.on('data', onData);
-		socket.on('error', onError);
-		socket.on('close', onClose);
-	});
 }
