@@ -25,12 +25,3 @@ function readClosed(path: string): string {
 		throw new UsageError(`${path} cannot be read. Nothing was done. Look at its name and mode.`);
 	}
 }
-
-/** A line that replaces itself; nothing when standard error is no terminal. */
-export function progress(what: string): { at: (text: string) => void; end: () => void } {
-	const isShown = process.stderr.isTTY;
-	return {
-		at: (text) => void (isShown && process.stderr.write(`\r\x1b[K${what} ${text}`)),
-		end: () => void (isShown && process.stderr.write('\r\x1b[K'))
-	};
-}

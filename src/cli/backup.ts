@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import type { SealWith } from '../lib/server/backup/container.ts';
 import type { Backup } from '../lib/server/backup/create.ts';
-import { progress, readPassphrase, readPrivateKey } from './backup-keys.ts';
+import { readPassphrase, readPrivateKey } from './backup-keys.ts';
 import { exit, UsageError } from './command.ts';
 import type { Exit, Tool, ToolInvocation } from './command.ts';
+import { progress } from './progress.ts';
 
 export const backup: Tool = {
 	help: 'One file of the database, keys, DKIM keys and revisions, while the panel runs.',
@@ -53,7 +54,7 @@ async function create({ env, log, options, print, assertPanel }: ToolInvocation)
 		};
 		const input = { out: out ?? null, protection: protectionOf(sealWith), keep: keep ?? null };
 		const made = await runAudited(app, { caller, action: 'backup.create', input }, () =>
-			createBackup(app, { ...wish, onFile: (done, of) => shown.at(`${done} of ${of} files`) })
+			createBackup(app, { ...wish, onFile: (done, of) => shown.at(`${done} of ${of} files`, done / of) })
 		);
 		shown.end();
 		tell(made, sealWith, { isJson: options['json'] === true, print });

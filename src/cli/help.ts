@@ -8,12 +8,12 @@ server may run meanwhile. Every change is in the audit log as cli:<uid>.
 Exit codes: 0 done · 1 a bug · 2 wrong input · 3 a check failed, or KumoMTA did not take the policy`;
 
 /** Every command with one line each. */
-export function overview(nouns: Nouns, tools: Record<string, Tool>): string {
+export function overview(nouns: Nouns, singles: Record<string, Command | Tool>): string {
 	const rows = Object.entries(nouns).flatMap(([noun, verbs]) =>
 		Object.entries(verbs).map(([verb, command]) => [`${noun} ${verb}${argumentsOf(command)}`, command.help] as const)
 	);
-	const single = Object.entries(tools).map(([name, tool]) => [`${name}${argumentsOf(tool)}`, tool.help] as const);
-	const all = [...rows, ...single, ['help [<noun> [<verb>]]', 'This text, or the options of a command.'] as const];
+	const words = Object.entries(singles).map(([name, each]) => [`${name}${argumentsOf(each)}`, each.help] as const);
+	const all = [...rows, ...words, ['help [<noun> [<verb>]]', 'This text, or the options of a command.'] as const];
 	return `kumomta-ui <noun> <verb> [options]\n\n${columns(all)}\n\n${footer}`;
 }
 

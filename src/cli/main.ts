@@ -10,33 +10,47 @@ import type { Command, Exit, Tool } from './command.ts';
 import { explain } from './failure.ts';
 import { commandHelp, overview } from './help.ts';
 import type { Nouns } from './help.ts';
+import { importFile } from './imports.ts';
 import { policy } from './policy.ts';
 import { restore } from './restore.ts';
+import { suppression } from './suppression.ts';
+import { tokens } from './tokens.ts';
 import { users } from './users.ts';
 
 /** One word each; they open the panel themselves, if at all. */
 const tools: Record<string, Tool> = { backup, restore };
-const nouns: Nouns = { users, policy };
+/** One word each, on an open panel. */
+const words: Record<string, Command> = { import: importFile };
+const nouns: Nouns = { users, tokens, policy, suppression };
+const singles = { ...words, ...tools };
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const complain = (text: string) => void process.stderr.write(`${text}\n`);
 
 async function main(args: string[]): Promise<Exit> {
 	const [noun = 'help', verb = '', ...rest] = args;
-	const tool = Object.hasOwn(tools, noun === 'help' ? verb : noun) ? tools[noun === 'help' ? verb : noun] : undefined;
-	if (tool !== undefined && (noun === 'help' || args.includes('--help') || args.includes('-h'))) {
-		print(commandHelp(noun === 'help' ? verb : noun, '', tool));
-		return exit.ok;
-	}
-	if (tool !== undefined) return runTool(tool, args.slice(1), `kumomta-ui help ${noun}`);
+	const asksHelp = noun === 'help' || args.includes('--help') || args.includes('-h');
+	const word = noun === 'help' ? verb : noun;
+	if (Object.hasOwn(singles, word)) return runSingle(word, args.slice(1), asksHelp);
 	if (noun === 'help' || noun === '--help' || noun === '-h') return help(verb, rest[0] ?? '');
+	if (asksHelp) return help(noun, verb.startsWith('-') ? '' : verb);
 	const command = find(noun, verb);
 	if (command === undefined) {
-		complain(`There is no such command.\n\n${overview(nouns, tools)}`);
+		complain(`There is no such command.\n\n${overview(nouns, singles)}`);
 		return exit.wrongInput;
 	}
-	if (rest.includes('--help') || rest.includes('-h')) return help(noun, verb);
 	return run(command, rest, `kumomta-ui help ${noun} ${verb}`);
+}
+
+async function runSingle(word: string, args: string[], asksHelp: boolean): Promise<Exit> {
+	const command = Object.hasOwn(words, word) ? words[word] : undefined;
+	const tool = Object.hasOwn(tools, word) ? tools[word] : undefined;
+	const helpCommand = `kumomta-ui help ${word}`;
+	if (!asksHelp && command !== undefined) return run(command, args, helpCommand);
+	if (!asksHelp && tool !== undefined) return runTool(tool, args, helpCommand);
+	const known = command ?? tool;
+	if (known !== undefined) print(commandHelp(word, '', known));
+	return exit.ok;
 }
 
 function find(noun: string, verb: string): Command | undefined {
@@ -50,7 +64,7 @@ function help(noun: string, verb: string): Exit {
 	print(
 		command === undefined
 			? noun === '' || !isKnown
-				? overview(nouns, tools)
+				? overview(nouns, singles)
 				: overview({ [noun]: nouns[noun] ?? {} }, {})
 			: commandHelp(noun, verb, command)
 	);

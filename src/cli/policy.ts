@@ -3,6 +3,7 @@ import { isPutBackOwed } from '../lib/shared/apply-steps.ts';
 import { counted } from '../lib/shared/counted.ts';
 import { exit, UsageError } from './command.ts';
 import type { Command, Exit, Invocation, Option } from './command.ts';
+import { policyFiles } from './policy-files.ts';
 import { createWatchTeller, watchCommands } from './watch.ts';
 import { simulate } from './simulate.ts';
 
@@ -45,6 +46,7 @@ export const policy: Record<string, Command> = {
 		options: { json },
 		run: preview
 	},
+	...policyFiles,
 	apply: {
 		help: 'Makes the pending policy live: stage, validate, swap, probe. Exit code 3 when it did not go live.',
 		takes: [],

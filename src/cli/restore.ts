@@ -5,9 +5,9 @@ import type { App } from '../lib/server/app.ts';
 import type { Restored } from '../lib/server/backup/restore.ts';
 import type { Env } from '../lib/server/core/env.ts';
 import { openWithOf } from './backup.ts';
-import { progress } from './backup-keys.ts';
 import { exit } from './command.ts';
 import type { Exit, Tool, ToolInvocation } from './command.ts';
+import { progress } from './progress.ts';
 
 export const restore: Tool = {
 	help: 'Puts a backup in place, here or on an empty host; the panel must be stopped.',
