@@ -18,7 +18,7 @@ const env = {
 	CHROMIUM: process.env.CHROMIUM ?? '/usr/bin/chromium'
 };
 
-const slow = ['faults', 'proof', 'deploy'];
+const slow = ['faults', 'proof', 'deploy', 'mail'];
 
 /** Runs Node with arguments; a suite's own closing line is added up, any other check counts as one. @param {string} name @param {string[]} args @param {boolean} [suite] */
 function check(name, args, suite = false) {

@@ -3,7 +3,8 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TestApp } from './app.ts';
-import { openTestApp } from './app.ts';
+import { openTestApp, temporaryDirectory } from './app.ts';
+import { makeDovecotDouble } from './dovecot-double.ts';
 import { domainName } from './estate.ts';
 import { momentReader } from './fault-aim.ts';
 import type { Fault } from './fault-aim.ts';
@@ -17,7 +18,9 @@ import type { Kumod } from '../../src/lib/server/kumod/client.ts';
 import { KumodError } from '../../src/lib/server/kumod/http.ts';
 import { findDrift } from '../../src/lib/server/policy/drift.ts';
 import { readLive } from '../../src/lib/server/policy/live.ts';
+import type { Live } from '../../src/lib/server/policy/live.ts';
 import { isLocked } from '../../src/lib/server/policy/lock.ts';
+import { findMailDrift } from '../../src/lib/server/policy/mail-step.ts';
 import { recoverApplies } from '../../src/lib/server/policy/recover.ts';
 import { policyRoots } from '../../src/lib/server/policy/roots.ts';
 import { getPreview, getProgress, getStatus } from '../../src/lib/server/policy/service.ts';
@@ -41,7 +44,8 @@ export async function openSubject({ isWatched = false } = {}): Promise<Subject> 
 	const app = await openTestApp({
 		host: { ...testHost((name) => fault.point?.(name)), ...(isWatched && { systemd: obedientSystemd }) },
 		kumod: isWatched ? healthyKumod() : absentKumod(),
-		clock: () => Date.now() + skew.ms
+		clock: () => Date.now() + skew.ms,
+		env: { DOVECOT_BIN: makeDovecotDouble(temporaryDirectory()).bin }
 	});
 	await fillEstate({ client: app.database.client, keys: app.keys }, { domains, senders: 4 });
 	return { app, fault, skew, ...(isWatched && { times: { ...usualTimes, timer: hastyTimer() } }) };
@@ -101,7 +105,12 @@ export function applyInChild(
 	deadly: number | string
 ): Promise<{ moments: string[]; signal: string | null }> {
 	const child = spawn(process.execPath, [join(import.meta.dirname, '../faults/apply-child.ts'), String(deadly)], {
-		env: { PATH: process.env.PATH, DATA_DIR: app.env.dataDir, KUMOMTA_ROOT: app.env.kumomtaRoot },
+		env: {
+			PATH: process.env.PATH,
+			DATA_DIR: app.env.dataDir,
+			KUMOMTA_ROOT: app.env.kumomtaRoot,
+			DOVECOT_BIN: app.env.dovecotBin
+		},
 		stdio: ['ignore', 'pipe', 'inherit']
 	});
 	let text = '';
@@ -131,6 +140,7 @@ export async function expectWhole({ app }: Subject, before: number | null): Prom
 	if (number !== before) expect(number).toBeGreaterThan(before ?? 0);
 	expect(await findDrift(app.host, roots, live)).toEqual([]);
 	if (number !== null) expectKeys(roots.dkim);
+	await expectDovecot(app, live);
 	const { rows: running } = await app.database.client.execute("SELECT id FROM applies WHERE outcome = 'running'");
 	expect(running).toEqual([]);
 	const { rows: unrecorded } = await app.database.client.execute({
@@ -139,6 +149,15 @@ export async function expectWhole({ app }: Subject, before: number | null): Prom
 	});
 	expect(unrecorded).toEqual([]);
 	return number;
+}
+
+/** Dovecot's files are those of the very revision that KumoMTA runs, and nobody's password was left for a look. */
+async function expectDovecot(app: TestApp, live: Live): Promise<void> {
+	const { dovecotEtc } = app.env;
+	const conf = join(dovecotEtc, 'dovecot.conf');
+	const named = existsSync(conf) ? /revision (\S+)/.exec(readFileSync(conf, 'utf8'))?.[1] : undefined;
+	expect(named).toBe('revision' in live ? live.revision : undefined);
+	expect(await findMailDrift(app, policyRoots(app.env.kumomtaRoot), live)).toEqual([]);
 }
 
 function expectKeys(dkim: string): void {

@@ -32,6 +32,16 @@ export async function settleDovecot(
 	return [output, (await reloadDovecot(place)).output].join('\n');
 }
 
+/** No policy of ours is live, and none is there at all: Dovecot reads what it read before the panel. Needs the lock. */
+export async function withdrawDovecot(place: DovecotPlace): Promise<string | undefined> {
+	const { host, roots } = place;
+	if ((await findLiveConf(place)).kind !== 'ours') return undefined;
+	const before = await host.files.readBytes(roots.before);
+	if (before === undefined) await host.files.remove(roots.conf);
+	else await host.files.replaceFile(roots.conf, before, { mode: 0o644 });
+	return (await reloadDovecot(place)).output;
+}
+
 /** A process that was killed while it signed in left its account behind; nobody knows its password. */
 async function emptyProbe({ host, roots }: DovecotPlace, revision: string): Promise<void> {
 	const path = join(stagedDirectory(roots, revision), 'probe');

@@ -35,7 +35,7 @@ describe('an apply that fails between two writes', () => {
 		const moments = await momentsOf(subject);
 		let live = await expectNextApply(subject);
 		expect(moments.length).toBeGreaterThan(40);
-		const step = 7;
+		const step = 11;
 		for (let deadly = 1 + (code.length % step); deadly <= moments.length; deadly += step) {
 			await editPolicy(subject, deadly);
 			let moment = 0;
@@ -96,8 +96,11 @@ describe('an apply whose process is killed between two writes', () => {
 		expect(live).toBe(1);
 		const named = {
 			'stage.written': false,
+			'dovecot.staged': false,
 			'swap.before-rename': false,
 			'swap.after-rename': true,
+			'dovecot.before-rename': true,
+			'dovecot.after-rename': true,
 			'record.before': true
 		};
 		for (const [name, isNew] of Object.entries(named)) {

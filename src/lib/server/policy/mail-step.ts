@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { App } from '../app.ts';
 import {
 	dovecotPlace,
 	findDovecotDrift,
@@ -9,9 +8,11 @@ import {
 	putDovecotBack,
 	reloadDovecot,
 	removeOldDovecot,
-	settleDovecot
+	settleDovecot,
+	withdrawDovecot
 } from '../dovecot/service.ts';
-import type { DovecotRevision, Login, StagedDovecot } from '../dovecot/service.ts';
+import type { DovecotEnv, DovecotRevision, Login, StagedDovecot } from '../dovecot/service.ts';
+import type { Host } from '../host/host.ts';
 import { readDirectory } from './directory.ts';
 import type { Drift } from './drift.ts';
 import { findManifest } from './drift.ts';
@@ -21,6 +22,12 @@ import type { Manifest } from './revision.ts';
 import type { PolicyRoots } from './roots.ts';
 import type { MailboxValue } from './rows.ts';
 import type { StepResult } from './step-result.ts';
+
+/** This machine and where its Dovecot is: all that is needed of the app, which a process of root does not have. */
+export interface MailApp {
+	host: Host;
+	env: DovecotEnv;
+}
 
 /** A revision as it lies complete on disk. */
 interface OnDisk {
@@ -114,23 +121,25 @@ function liveOnDisk(roots: PolicyRoots, live: Live): OnDisk | undefined {
 
 /** After a crash, Dovecot follows KumoMTA. Needs the lock. @returns what was done; undefined: nothing. */
 export async function settleMail(
-	app: App,
+	app: MailApp,
 	{ roots, live, mustReload }: { roots: PolicyRoots; live: Live; mustReload: boolean }
 ): Promise<string | undefined> {
 	const onDisk = liveOnDisk(roots, live);
-	if (onDisk === undefined || app.env.dovecotBin === undefined) return undefined;
+	if (app.env.dovecotBin === undefined) return undefined;
+	if (live.kind === 'absent') return withdrawDovecot(dovecotPlace(app.host, app.env));
+	if (onDisk === undefined) return undefined;
 	const revisionNow = () => dovecotRevision(roots, onDisk, accountsOf(onDisk.directory));
 	return settleDovecot(dovecotPlace(app.host, app.env), revisionNow, { revision: onDisk.revision, mustReload });
 }
 
 /** Needs the lock. */
-export async function removeOldMail(app: App, live: Live): Promise<void> {
+export async function removeOldMail(app: MailApp, live: Live): Promise<void> {
 	if (app.env.dovecotBin === undefined) return;
 	await removeOldDovecot(dovecotPlace(app.host, app.env), 'revision' in live ? live.revision : null);
 }
 
 /** Dovecot's files that are not what the live revision says; an apply makes what is missing by itself. */
-export async function findMailDrift(app: App, roots: PolicyRoots, live: Live): Promise<Drift[]> {
+export async function findMailDrift(app: MailApp, roots: PolicyRoots, live: Live): Promise<Drift[]> {
 	const onDisk = liveOnDisk(roots, live);
 	if (onDisk === undefined || app.env.dovecotBin === undefined) return [];
 	const mayHaveLogins = () => accountsOf(onDisk.directory).some(({ hash }) => hash !== undefined);

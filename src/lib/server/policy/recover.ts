@@ -4,6 +4,9 @@ import type { App } from '../app.ts';
 import { auditJob } from '../audit/service.ts';
 import { UserError } from '../core/errors.ts';
 import { markApplied, recordTakeOver } from './apply-record.ts';
+import { settleByAnswers } from './applier/settle-records.ts';
+import { knownState } from './applier/state.ts';
+import { panelCredential } from './credential.ts';
 import { findManifest } from './drift.ts';
 import { bytesOf, readLive, readLua, sha256 } from './live.ts';
 import { takeLock } from './lock.ts';
@@ -45,6 +48,11 @@ export async function recoverApplies(app: App): Promise<void> {
  */
 export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<void> {
 	const rows = await app.db.select().from(applies).where(eq(applies.outcome, 'running'));
+	if (app.env.applier !== undefined) {
+		await settleByAnswers(app, rows);
+		await recordLive(app, roots);
+		return recordKept(app, roots);
+	}
 	if (rows.length > 0) await removeKeyTemporaries(app, roots);
 	let isSettled = false;
 	for (const row of rows) isSettled = (await settle(app, roots, row)) || isSettled;
@@ -57,7 +65,7 @@ export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<v
 async function settle(app: App, roots: PolicyRoots, row: ApplyRow): Promise<boolean> {
 	const settlement = settlementOf(row, await readLive(app.host, roots), app.clock());
 	if (settlement === 'open') return false;
-	const taken = settlement === 'back' ? await takeBackInterrupted(app, roots, row) : undefined;
+	const taken = settlement === 'back' ? await takeBackInterrupted({ ...app, credential: await panelCredential(app) }, roots, row) : undefined;
 	const steps = endedSteps(row.steps, settlement);
 	if (taken?.isBack === false) {
 		await keepStuck(app, row, stuckSteps(steps, taken.steps));
@@ -77,8 +85,9 @@ async function letDovecotFollow(app: App, roots: PolicyRoots, isSettled: boolean
 	const live = await readLive(app.host, roots);
 	try {
 		const output = await settleMail(app, { roots, live, mustReload: isSettled });
-		if (output === undefined || !('revision' in live)) return;
-		await auditSettled(app, 'policy.settleDovecot', live.revision, { output });
+		if (output === undefined) return;
+		const target = 'revision' in live ? live.revision : 'none';
+		await auditSettled(app, 'policy.settleDovecot', target, { output });
 	} catch (error) {
 		// The next turn tries again; KumoMTA and its policy do not wait for Dovecot.
 		app.log.warn('Dovecot does not follow the live policy yet', { error });
@@ -124,7 +133,7 @@ async function recordKept(app: App, roots: PolicyRoots): Promise<void> {
 	if (row !== undefined) return;
 	const text = await readLua(app.host, roots.before);
 	if (text === undefined) return;
-	const hash = sha256(bytesOf(text));
+	const hash = (await knownState(app))?.kept?.sha256 ?? sha256(bytesOf(text));
 	await auditSettled(app, 'policy.recordKept', '0', { sha256: hash });
 	await recordTakeOver(app, text, hash);
 }
