@@ -1,5 +1,5 @@
 import { api } from '$lib/api';
-import type { AddressLine } from './address-lines';
+import type { AddressLine } from '$lib/shared/address-lines';
 import { patiently } from './patiently';
 
 const atOnce = 2000;

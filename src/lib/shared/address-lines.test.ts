@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readAddressLines } from './address-lines';
+import { readAddressLines } from './address-lines.ts';
 
 it.each([
 	['a plain list', 'a@x.org\nb@x.org\n', ['1 a@x.org', '2 b@x.org']],

@@ -10,18 +10,29 @@ export interface AddressLine {
  * apostrophe that an export put in front of a formula's sign is taken away again.
  */
 export function readAddressLines(text: string): AddressLine[] {
-	const lines = text.replace(/^\u{feff}/u, '').split(/\r\n|\n|\r/);
-	const first = cellsOf(lines[0] ?? '').map((cell) => cell.toLowerCase());
-	const named = first.findIndex((cell) => ['address', 'email', 'e-mail', 'recipient'].includes(cell));
-	const column = Math.max(named, 0);
-	const found: AddressLine[] = [];
-	for (const [index, line] of lines.entries()) {
-		if ((index === 0 && named !== -1) || line.trim() === '') continue;
-		const address = (cellsOf(line)[column] ?? '').replace(/^'(?=[=+\-@])/, '');
-		found.push({ line: index + 1, address, ...errorOf(address) });
-	}
-	return found;
+	const read = createAddressReader();
+	return text.split(/\r\n|\n|\r/).flatMap((line) => read(line) ?? []);
 }
+
+/** The same line by line, for files larger than memory; undefined for the line of names and for empty lines. */
+export function createAddressReader(): (line: string) => AddressLine | undefined {
+	let column = 0;
+	let number = 0;
+	return (line) => {
+		number += 1;
+		const cells = cellsOf(number === 1 ? line.replace(/^\u{feff}/u, '') : line);
+		if (number === 1) {
+			const named = cells.findIndex((cell) => columnNames.includes(cell.toLowerCase()));
+			column = Math.max(named, 0);
+			if (named !== -1) return undefined;
+		}
+		if (line.trim() === '') return undefined;
+		const address = (cells[column] ?? '').replace(/^'(?=[=+\-@])/, '');
+		return { line: number, address, ...errorOf(address) };
+	};
+}
+
+const columnNames = ['address', 'email', 'e-mail', 'recipient'];
 
 /** Cells of one line; quotes around a cell and doubled quotes in it as RFC 4180 has them. */
 function cellsOf(line: string): string[] {
