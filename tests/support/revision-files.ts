@@ -69,7 +69,8 @@ async function nodeOf(app: TestApp): Promise<Row> {
 		monitor_globs: json('monitor_globs'),
 		...(pool !== undefined && { default_pool: pool.name }),
 		...(settings.campaign_header !== null && { campaign_header: settings.campaign_header }),
-		mail_root: '/var/mail/kumomta',
+		mail_root: app.env.mailRoot,
+		suppression_root: `${root}/etc/policy/suppression`,
 		dkim_root: dkim,
 		share_root: `${root}/share`,
 		relay_hosts: json('relay_hosts'),
@@ -117,8 +118,20 @@ async function sourcesOf(app: TestApp): Promise<Row> {
 }
 
 const valueKeys: Record<string, string[]> = {
-	domain: ['id', 'name', 'bounceHost', 'anyReturnPath', 'complaint', 'keys', 'domainSender', 'ready', 'reason'],
-	bounce_host: ['domain'],
+	domain: [
+		'id',
+		'name',
+		'bounceHost',
+		'anyReturnPath',
+		'reports',
+		'suppression',
+		'complaint',
+		'keys',
+		'domainSender',
+		'ready',
+		'reason'
+	],
+	bounce_host: ['domain', 'account'],
 	sender: ['id', 'domain', 'tenant', 'pool', 'from', 'status', 'rate', 'retry', 'maxAge', 'salt', 'hash', 'iterations'],
 	tenant: ['pool', 'sender', 'rate', 'retry', 'maxAge'],
 	mailbox: ['id'],

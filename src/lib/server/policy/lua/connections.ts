@@ -35,14 +35,14 @@ export function createConnections() {
 		open.delete(connection);
 	}
 	return {
-		open(path: string): number {
+		open: (path: string): number => {
 			last += 1;
 			open.set(last, opened(path));
 			return last;
 		},
 		close,
 		closeAll: () => [...open.keys()].forEach(close),
-		select(connection: number, sql: string, parameters: string) {
+		select: (connection: number, sql: string, parameters: string) => {
 			try {
 				const statement = databaseOf(connection).prepare(sql);
 				const columns = statement.columns().length;

@@ -62,7 +62,7 @@ export function reportTarget({ lookUp }: Pick<Opened, 'lookUp'>, mailFrom: strin
 	if (host === undefined) return undefined;
 	if (lookUp('domain', String(host.domain))?.reports !== true) return null;
 	const [, account] = /^([^+@]+)\+[^@]*$/.exec(local) ?? [];
-	const candidates = [path, ...(account === undefined ? [] : [`${account}@${domain}`]), String(host.account ?? '')];
+	const candidates = [path, ...(account === undefined ? [] : [`${account}@${domain}`]), textOr(host.account) ?? ''];
 	return candidates.find((each) => lookUp('mailbox', each) !== undefined) ?? null;
 }
 
