@@ -94,7 +94,7 @@ const login = (protocol: 'imap' | 'pop3', port: number) => `service ${protocol}-
   }
 }`;
 
-const path = (text: string) => plain(text, /^\/[A-Za-z0-9._/-]+$/);
+const path = (text: string) => plain(text, /^(?!.*\.\.)\/[A-Za-z0-9._/-]+$/);
 
 function whole(value: number): number {
 	if (!Number.isSafeInteger(value) || value < 1) throw new Error('A number in Dovecot’s configuration is not usable.');
