@@ -12,7 +12,11 @@ import { itemOf, readItems, seqOf } from './item.ts';
 import type { SuppressionItem } from './item.ts';
 import { suppressions } from './tables.ts';
 
+export { getFilesState } from './files-state.ts';
+export { inspectFile } from './read-file.ts';
+export { getFilesState } from './files-state.ts';
 export { strike } from './strike.ts';
+export { stageSuppressionFile, suppressionRoots } from './write-file.ts';
 
 export async function getSuppression(db: DbOrTransaction, id: string): Promise<SuppressionItem> {
 	const [row] = await readItems(db)
