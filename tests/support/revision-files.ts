@@ -134,7 +134,7 @@ const valueKeys: Record<string, string[]> = {
 	bounce_host: ['domain', 'account'],
 	sender: ['id', 'domain', 'tenant', 'pool', 'from', 'status', 'rate', 'retry', 'maxAge', 'salt', 'hash', 'iterations'],
 	tenant: ['pool', 'sender', 'rate', 'retry', 'maxAge'],
-	mailbox: ['id'],
+	mailbox: ['id', 'quota', 'hash'],
 	dkim_key: ['id', 'algorithm', 'hash']
 };
 
