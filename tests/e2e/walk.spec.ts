@@ -104,7 +104,7 @@ test('from an empty server to a live revision, in the browser', async ({ page })
 		await page.keyboard.press('Enter');
 		await expect(page.getByText('Revision 1 is live').first()).toBeVisible({ timeout: 30_000 });
 		const steps = page.getByRole('list', { name: 'Steps of the apply' });
-		await expect(steps.getByRole('listitem')).toHaveCount(11);
+		await expect(steps.getByRole('listitem')).toHaveCount(12);
 		await expect(steps).toContainText('so it has not judged this policy');
 		await expect(page.getByRole('heading', { name: 'Everything is live' })).toBeVisible();
 	});
