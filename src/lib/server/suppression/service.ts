@@ -14,7 +14,6 @@ import { suppressions } from './tables.ts';
 
 export { getFilesState } from './files-state.ts';
 export { inspectFile } from './read-file.ts';
-export { getFilesState } from './files-state.ts';
 export { strike } from './strike.ts';
 export { stageSuppressionFile, suppressionRoots } from './write-file.ts';
 
