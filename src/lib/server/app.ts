@@ -46,7 +46,7 @@ export async function openApp(
 	prepareDataDir(env.dataDir);
 	const log = given.log ?? createLog(env.logLevel);
 	if (undoUnfinishedRestore(env.dataDir)) log.warn('a restore that was cut off was taken back');
-	const keys = openKeys(env.dataDir);
+	const keys = openKeys(env.dataDir, env.applier?.results);
 	closeDatabaseFile(env.databaseUrl);
 	const database = await openDatabase(env.databaseUrl, { authToken: env.databaseAuthToken });
 	try {

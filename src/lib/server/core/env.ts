@@ -13,13 +13,20 @@ export interface Env {
 	/** `file:` and the absolute path of the embedded database, or `libsql://`, `http://`, `https://` of a libSQL server. */
 	databaseUrl: string;
 	databaseAuthToken: string | undefined;
-	/** Absolute; `etc/` below it holds the policy, DKIM keys and TLS files. */
+	/**
+	 * Absolute; `etc/` below it holds the policy, DKIM keys and TLS files. With an applier it is a mirror below the data
+	 * directory, which KumoMTA does not read.
+	 */
 	kumomtaRoot: string;
+	/** Absolute; where KumoMTA itself reads. The same as `kumomtaRoot`, except with an applier. */
+	systemRoot: string;
+	/** A process of root does what needs rights; undefined: this process does everything itself. */
+	applier: ApplierPlaces | undefined;
 	/** Absolute; the mail of bounce accounts lies below it, `<account id>/{cur,new,tmp}`. */
 	mailRoot: string;
 	/** Absolute; Dovecot's configuration lies in it. */
 	dovecotEtc: string;
-	/** Absolute path of dovecot; undefined when it is not installed, or not this sandbox's. */
+	/** Absolute path of dovecot; undefined when it is not installed, not this sandbox's, or the applier's to touch. */
 	dovecotBin: string | undefined;
 	/** Where mail programs connect, both with implicit TLS. */
 	imapPort: number;
@@ -31,6 +38,13 @@ export interface Env {
 	/** Addresses of the proxies whose X-Forwarded-For is believed. */
 	trustedProxies: string[];
 	logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export interface ApplierPlaces {
+	/** Absolute; requests are written here, in its directory `requests`. */
+	inbox: string;
+	/** Absolute and root's; what the applier answers lies here. */
+	results: string;
 }
 
 /** A variable that stops the start: the message names it and says what it must be. */
@@ -81,6 +95,8 @@ const variables = z.object({
 	DOVECOT_BIN: z.string().refine(isPlainPath).optional().describe('the absolute path of dovecot'),
 	IMAP_PORT: z.coerce.number().int().min(1).max(65_535).default(993).describe('a port number from 1 to 65535'),
 	POP3_PORT: z.coerce.number().int().min(1).max(65_535).default(995).describe('a port number from 1 to 65535'),
+	APPLIER_DIR: z.string().refine(isPlainPath).optional().describe(plainPath),
+	APPLIER_RESULTS: z.string().refine(isPlainPath).default('/var/lib/kumomta-ui-applier').describe(plainPath),
 	KUMOD_BIN: z.string().refine(isAbsolute).optional().describe('the absolute path of kumod'),
 	KUMOD_API: z
 		.url({ protocol: /^https?$/ })
@@ -124,12 +140,15 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 	}
 	const values = parsed.data;
 	const dataDir = resolve(values.DATA_DIR ?? 'data');
-	const kumomtaRoot = values.KUMOMTA_ROOT ?? (existsSync('/opt/kumomta') ? '/opt/kumomta' : join(dataDir, 'kumomta'));
-	if (!isPlainPath(kumomtaRoot))
+	const mirror = join(dataDir, 'kumomta');
+	const { APPLIER_DIR: inbox, APPLIER_RESULTS: results } = values;
+	const systemRoot = values.KUMOMTA_ROOT ?? (inbox || existsSync('/opt/kumomta') ? '/opt/kumomta' : mirror);
+	const kumomtaRoot = inbox === undefined ? systemRoot : mirror;
+	if (!isPlainPath(kumomtaRoot) || !isPlainPath(systemRoot))
 		throw new EnvError(
 			`The environment variable KUMOMTA_ROOT is not set, and the data directory has a name that KumoMTA's files cannot hold. Nothing was started. Set KUMOMTA_ROOT, or DATA_DIR, to ${plainPath}.`
 		);
-	const isSystem = kumomtaRoot === '/opt/kumomta';
+	const isSystem = systemRoot === '/opt/kumomta';
 	return {
 		host: values.HOST,
 		port: values.PORT,
@@ -140,12 +159,17 @@ export function readEnv(source: Record<string, string | undefined>): Env {
 		databaseUrl: values.DATABASE_URL ?? `file:${join(dataDir, 'panel.db')}`,
 		databaseAuthToken: values.DATABASE_AUTH_TOKEN,
 		kumomtaRoot,
-		mailRoot: values.MAIL_ROOT ?? (isSystem ? '/var/mail/kumomta' : join(kumomtaRoot, 'mail')),
-		dovecotEtc: values.DOVECOT_ETC ?? (isSystem ? '/etc/dovecot' : join(kumomtaRoot, 'dovecot')),
-		dovecotBin: values.DOVECOT_BIN ?? (isSystem || values.DOVECOT_ETC !== undefined ? findDovecot() : undefined),
+		systemRoot,
+		applier: inbox === undefined ? undefined : { inbox, results },
+		mailRoot: values.MAIL_ROOT ?? (isSystem ? '/var/mail/kumomta' : join(systemRoot, 'mail')),
+		dovecotEtc: values.DOVECOT_ETC ?? (isSystem ? '/etc/dovecot' : join(systemRoot, 'dovecot')),
+		dovecotBin:
+			inbox === undefined
+				? (values.DOVECOT_BIN ?? (isSystem || values.DOVECOT_ETC !== undefined ? findDovecot() : undefined))
+				: undefined,
 		imapPort: values.IMAP_PORT,
 		pop3Port: values.POP3_PORT,
-		kumodBin: values.KUMOD_BIN ?? [join(kumomtaRoot, 'sbin/kumod')].find((path) => existsSync(path)),
+		kumodBin: values.KUMOD_BIN ?? [join(systemRoot, 'sbin/kumod')].find((path) => existsSync(path)),
 		kumodApi: values.KUMOD_API.replace(/\/+$/, ''),
 		trustedProxies: values.TRUSTED_PROXY,
 		logLevel: values.LOG_LEVEL

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { applierKey, newApplierKey, panelKey, SealError } from './secret.ts';
+import { applierKey, applierSeal, newApplierKey, panelKey, SealError } from './secret.ts';
 import type { ApplierKey, PanelKey } from './secret.ts';
 
 export interface Keys {
@@ -23,17 +23,44 @@ export interface Keys {
 
 /**
  * Opens `<DATA_DIR>/secret.key` and `applier.key`, making them (0600) at the first start.
+ * @param applierResults where an applier says its public key; the private half is then no file of this process.
  * @throws SealError when a key file is there but is not a key: a new one is never put in its place.
  */
-export function openKeys(dataDir: string): Keys {
+export function openKeys(dataDir: string, applierResults?: string): Keys {
 	mkdirSync(dataDir, { recursive: true, mode: 0o700 });
 	return {
 		panel: panelKey(openKeyFile(join(dataDir, 'secret.key'), () => randomBytes(32))),
-		applier: openApplier(join(dataDir, 'applier.key'))
+		applier:
+			applierResults === undefined
+				? openApplier(join(dataDir, 'applier.key'))
+				: sealOnly(join(applierResults, applierPublicFile))
 	};
 }
 
-function openApplier(path: string): ApplierKey {
+/** The public half of the applier's key, raw, in base64: all that the panel holds where an applier does what needs rights. */
+export const applierPublicFile = 'applier.pub';
+
+/** Reads the file when it is needed: the panel starts without the applier. */
+function sealOnly(path: string): ApplierKey {
+	const seal = () => {
+		const key = existsSync(path) ? Buffer.from(readFileSync(path, 'utf8').trim(), 'base64') : Buffer.alloc(0);
+		if (key.length === 32) return applierSeal(key);
+		throw new SealError(
+			`${path} does not hold the applier's public key. Nothing was changed. Start kumomta-ui-applier.service, which makes it.`
+		);
+	};
+	return {
+		get id() {
+			return seal().id;
+		},
+		seal: (secret, purpose) => seal().seal(secret, purpose),
+		open() {
+			throw new SealError('Only the applier can open this value. Nothing was changed.');
+		}
+	};
+}
+
+export function openApplier(path: string): ApplierKey {
 	const der = openKeyFile(path, newApplierKey);
 	try {
 		return applierKey(der);

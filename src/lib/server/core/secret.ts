@@ -89,6 +89,7 @@ export interface ApplierSeal {
 
 /** The half that only the applier holds. */
 export interface ApplierKey extends ApplierSeal {
+	/** @throws SealError when the key is not the one that was sealed to, or the value was changed. */
 	open(sealed: string, purpose: string): Secret;
 }
 
@@ -139,6 +140,12 @@ export function applierKey(privateKey: Buffer): ApplierKey {
 			});
 		}
 	};
+}
+
+/** The raw public half of an applier key. @param privateKey PKCS#8 DER */
+export function applierPublicKey(privateKey: Buffer): Buffer {
+	const secretKey = createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' });
+	return rawPublic(createPublicKey(secretKey).export({ format: 'jwk' }).x);
 }
 
 /** A new applier key pair: PKCS#8 DER of the private half. */

@@ -2,6 +2,7 @@ import { desc, eq, sql } from 'drizzle-orm';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { newId } from '../core/id.ts';
+import { knownState } from './applier/state.ts';
 import { findManifest } from './drift.ts';
 import type { PolicyRoots } from './roots.ts';
 import type { ApplyOutcome, ApplyStep } from './steps.ts';
@@ -59,7 +60,7 @@ export async function nextRevisionNumber(app: App, roots: PolicyRoots): Promise<
 	const [row] = await app.db.select({ last: sql<number | null>`max(${revisions.number})` }).from(revisions);
 	const names = await app.host.files.list(roots.revisions);
 	const onDisk = names.map((name) => Number(/^(?:\.staging-)?(\d+)-/.exec(name)?.[1] ?? 0));
-	return Math.max(row?.last ?? 0, ...onDisk) + 1;
+	return Math.max(row?.last ?? 0, (await knownState(app))?.highest ?? 0, ...onDisk) + 1;
 }
 
 export interface NewRevision {

@@ -2,6 +2,7 @@ import { isPutBackOwed } from '../../shared/apply-steps.ts';
 import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import type { Caller } from '../core/trpc.ts';
+import { askApplier } from './applier/send.ts';
 import { findApply, findRunning, finishRecord, markApplied, recordSteps, startRecord } from './apply-record.ts';
 import type { ApplyRow } from './apply-record.ts';
 import { readLive } from './live.ts';
@@ -81,6 +82,7 @@ export async function startApply(
 	try {
 		await settleInterrupted(app, roots);
 		await assertNoneAwaited(app);
+		if (app.env.applier !== undefined) await askApplier(app, caller.name);
 		run = await openRun(app, roots, request);
 	} catch (error) {
 		release();

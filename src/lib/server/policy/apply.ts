@@ -5,16 +5,19 @@ import type { App } from '../app.ts';
 import { UserError } from '../core/errors.ts';
 import { dovecotPlace } from '../dovecot/service.ts';
 import type { Caller } from '../core/trpc.ts';
+import { assertMayReplace, assertReviewed, assertSound } from './apply-check.ts';
+import type { Permission } from './apply-check.ts';
+import { applyThroughApplier } from './applier/through.ts';
 import { markApplied, nextRevisionNumber, recordTakeOver, reserveRevision } from './apply-record.ts';
 import { startApply } from './apply-run.ts';
 import type { ApplyAnswer, ApplyRun, ApplyTimes } from './apply-run.ts';
 import { compilePolicy } from './compile.ts';
 import type { Compiled, CompileRequest } from './compile.ts';
 import { panelCredential } from './credential.ts';
-import { findDrift, findManifest } from './drift.ts';
-import { findKeyDrift } from './key-drift.ts';
+import { findManifest } from './drift.ts';
+import { findFileDrift } from './file-drift.ts';
+import { lookAtKeys } from './key-drift.ts';
 import { checkKumodVersion } from './kumod-version.ts';
-import { findMailDrift } from './mail-step.ts';
 import { compileRequest } from './pending.ts';
 import { privateKeysOf } from './private-keys.ts';
 import { runPipeline } from './pipeline.ts';
@@ -26,11 +29,8 @@ import type { ApplyOutcome } from './steps.ts';
 import { revisions } from './tables.ts';
 import { watchHooksOf } from './watch-hooks.ts';
 
-export interface Wishes {
+export interface Wishes extends Permission {
 	reason?: string | undefined;
-	/** SHA-256 of a policy that is not ours and may be replaced. */
-	takeOver?: string | undefined;
-	overwriteDrift?: boolean | undefined;
 	/** Ids of live objects that may drop out. */
 	dropping?: string[] | undefined;
 	/** Names of golden routes that may be broken. */
@@ -108,47 +108,20 @@ async function applySource(
 		});
 		const isUnchanged = await steps.run('check', () => check(run, compiled, wishes));
 		if (isUnchanged) return 'unchanged';
-		return await applyCompiled(run, compiled, wishes);
+		return await applyCompiled(run, compiled, { ...wishes, from: source.from ?? null });
 	} finally {
 		compiled.release();
 	}
 }
 
-function assertReviewed(hash: string, expectedHash: string): void {
-	if (hash === expectedHash) return;
-	throw new UserError(
-		'CONFLICT',
-		'The configuration changed after it was reviewed. Nothing was applied. Look at the changes again.',
-		{ reason: 'pending-moved' }
-	);
-}
-
 /** Everything that can refuse an apply before anything is written. Answers whether there is nothing to do. */
 async function check(run: ApplyRun, compiled: Compiled, wishes: Wishes) {
 	const { app, live, roots } = run;
-	const version = app.env.kumodBin === undefined ? undefined : await checkKumodVersion(app.host, app.env.kumodBin);
-	if (live.kind === 'foreign' && wishes.takeOver !== live.sha256) throw policyNotOurs(roots.init, live.sha256);
-	const drift = [...(await findDrift(app.host, roots, live)), ...(await findMailDrift(app, roots, live))];
-	const edited = drift.filter(({ needsOverwrite }) => needsOverwrite);
-	if (edited.length > 0 && wishes.overwriteDrift !== true) {
-		throw new UserError(
-			'PRECONDITION_FAILED',
-			`Files of the live policy were changed by hand: ${edited
-				.slice(0, 10)
-				.map(({ path }) => path)
-				.join(
-					', '
-				)}. They are still live. Look at the difference, then apply again and confirm that they are overwritten.`,
-			{ reason: 'drift', problems: edited }
-		);
-	}
-	if (compiled.problemCounts.blocking > 0) {
-		throw new UserError(
-			'PRECONDITION_FAILED',
-			`${compiled.problemCounts.blocking === 1 ? 'A problem stands' : `${compiled.problemCounts.blocking} problems stand`} in the way. Nothing was applied. Correct them and apply again.`,
-			{ reason: 'problems', problems: compiled.problems.filter(({ blocks }) => blocks) }
-		);
-	}
+	const mayRun = app.env.kumodBin !== undefined && app.env.applier === undefined;
+	const version = mayRun ? await checkKumodVersion(app.host, app.env.kumodBin ?? '') : undefined;
+	const drift = await findFileDrift(app, roots, live);
+	assertMayReplace(policyRoots(app.env.systemRoot).init, { live, drift }, wishes);
+	assertSound(compiled);
 	const { errors, warnings } = compiled.problemCounts;
 	const facts = [
 		version === undefined ? undefined : `KumoMTA ${version}.`,
@@ -168,18 +141,14 @@ async function isLiveAlready({ app, live, roots }: ApplyRun, compiled: Compiled)
 	if (live.kind !== 'ours') return false;
 	const directory = join(roots.revisions, live.revision);
 	if (findManifest(directory)?.hash !== compiled.hash) return false;
-	return (await findKeyDrift(app.host, roots, live)).length === 0;
+	return (await lookAtKeys(app, roots, live)).length === 0;
 }
 
-function policyNotOurs(path: string, sha256: string): UserError {
-	return new UserError(
-		'PRECONDITION_FAILED',
-		`${path} was not written by this panel (SHA-256 ${sha256}). It is still live and untouched. Look at it; to replace it, apply again and name this SHA-256: it is kept beside and can be restored.`,
-		{ reason: 'policy-not-ours', problems: [{ path, sha256 }] }
-	);
-}
-
-async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes): Promise<ApplyOutcome> {
+async function applyCompiled(
+	run: ApplyRun,
+	compiled: Compiled,
+	wishes: Wishes & { from: string | null }
+): Promise<ApplyOutcome> {
 	const { app, caller, roots, live, id } = run;
 	const number = await nextRevisionNumber(app, roots);
 	const name = `${number}-${compiled.hash.slice(0, 12)}`;
@@ -194,20 +163,25 @@ async function applyCompiled(run: ApplyRun, compiled: Compiled, wishes: Wishes):
 		reason: wishes.reason ?? null,
 		changeCount: compiled.changes.total
 	});
-	const pipeline = { ...(await pipelineOf(run)), watch: await watchHooksOf(run) };
-	const outcome = await runPipeline(pipeline, {
-		number,
-		name,
-		live,
-		directoryHash: compiled.manifest.directoryHash,
-		write: (directory, linkDirectoryFrom) => compiled.writeTo(directory, { revision: name, linkDirectoryFrom }),
-		privateKeys: (keys) => privateKeysOf(app, keys),
-		routes: (directory) => guardRoutes(app, directory, wishes.overridingRoutes ?? [])
-	});
+	const routes = (directory: string) => guardRoutes(app, directory, wishes.overridingRoutes ?? []);
+	const outcome =
+		app.env.applier === undefined
+			? await runPipeline(await watchedPipeline(run), {
+					...{ number, name, live, routes },
+					directoryHash: compiled.manifest.directoryHash,
+					write: (directory, linkDirectoryFrom) => compiled.writeTo(directory, { revision: name, linkDirectoryFrom }),
+					privateKeys: (keys) => privateKeysOf(app, keys)
+				})
+			: await applyThroughApplier(run, compiled, { number, name, routes, ...wishes });
 	if (outcome === 'failed' || outcome === 'running') return outcome;
 	await run.steps.run('record', () => record(run, outcome));
 	return outcome;
 }
+
+const watchedPipeline = async (run: ApplyRun): Promise<Pipeline> => ({
+	...(await pipelineOf(run)),
+	watch: await watchHooksOf(run)
+});
 
 export async function pipelineOf({ app, roots, steps, patience }: ApplyRun): Promise<Pipeline> {
 	const { host, kumod, clock, env } = app;

@@ -2,15 +2,15 @@ import { basename, join, relative } from 'node:path';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import { compareRows, diffTexts } from './compile.ts';
-import { findDrift, findManifest } from './drift.ts';
+import { findManifest } from './drift.ts';
 import type { Drift } from './drift.ts';
 import type * as inputs from './drift-inputs.ts';
 import { expectedFile, findSameData, findSiblings } from './expected-file.ts';
+import { findFileDrift } from './file-drift.ts';
 import { cutLines } from './file-lines.ts';
 import { lookAtKeys } from './key-drift.ts';
 import { initLines, readLive, sha256 } from './live.ts';
 import type { Live } from './live.ts';
-import { findMailDrift } from './mail-step.ts';
 import { reviewText } from './preview.ts';
 import { policyAccess, policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
@@ -32,8 +32,7 @@ export async function listDrift(app: App) {
 }
 
 async function lookAtAll(app: App, roots: PolicyRoots, live: Live): Promise<Drift[]> {
-	const own = await findDrift(app.host, roots, live);
-	return [...own, ...(await findMailDrift(app, roots, live)), ...(await lookAtKeys(app, roots, live))];
+	return [...(await findFileDrift(app, roots, live)), ...(await lookAtKeys(app, roots, live))];
 }
 
 /** What it means now, and what an apply that overwrites does about it. */

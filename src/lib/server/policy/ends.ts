@@ -112,5 +112,5 @@ async function linesOf(app: App, directory: string): Promise<string> {
 	const isPending = revision.startsWith('0-');
 	const [row] = isPending ? await app.db.select({ last: max(revisions.number) }).from(revisions) : [];
 	const name = isPending ? `${(row?.last ?? 0) + 1}-${hash.slice(0, 12)}` : revision;
-	return initLines(policyRoots(app.env.kumomtaRoot), name);
+	return initLines(policyRoots(app.env.systemRoot), name);
 }

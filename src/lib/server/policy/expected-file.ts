@@ -11,6 +11,7 @@ import { rootsInPolicy } from './pending.ts';
 import { shapingToml } from './render.ts';
 import { revisionCredential } from './revision.ts';
 import type { Manifest } from './revision.ts';
+import { policyRoots } from './roots.ts';
 import type { PolicyRoots } from './roots.ts';
 
 /** Beside the live revision: other revisions, and what an apply would make; each may hold the same file undamaged. */
@@ -49,7 +50,11 @@ async function* candidates(
 	if (path === 'program.lua') yield await readFile(assetPath('program.lua'));
 	if (path === 'shaping.toml') yield Buffer.from(shapingToml);
 	if (path === 'custom.lua') yield await read(roots.custom);
-	if (path === 'node.toml') yield* renderedNodes(manifest, siblings, { roots, mailRoot: app.env.mailRoot });
+	if (path === 'node.toml')
+		yield* renderedNodes(manifest, siblings, {
+			roots,
+			named: rootsInPolicy(policyRoots(app.env.systemRoot), app.env.mailRoot)
+		});
 	else for (const directory of siblings.directories) yield await read(join(directory, path));
 }
 
@@ -60,7 +65,7 @@ async function* candidates(
 function* renderedNodes(
 	manifest: Manifest,
 	{ directories }: Siblings,
-	{ roots, mailRoot }: { roots: PolicyRoots; mailRoot: string }
+	{ roots, named }: { roots: PolicyRoots; named: ReturnType<typeof rootsInPolicy> }
 ): Generator<Buffer> {
 	const own = join(roots.revisions, manifest.revision);
 	const { settings, sources, pools, removedPools, counts, revision } = manifest;
@@ -78,9 +83,7 @@ function* renderedNodes(
 				mailboxes: [],
 				tombstones: { senders: [], pools: removedPools }
 			};
-			yield Buffer.from(
-				nodeToml(head, { revision, roots: rootsInPolicy(roots, mailRoot), probeKeys: probeKeys ?? [] })
-			);
+			yield Buffer.from(nodeToml(head, { revision, roots: named, probeKeys: probeKeys ?? [] }));
 		}
 	}
 }

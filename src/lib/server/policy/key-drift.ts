@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import type { Host } from '../host/host.ts';
+import { knownState } from './applier/state.ts';
 import { readKeys } from './directory.ts';
 import type { RevisionKey } from './directory.ts';
 import type { Drift } from './drift.ts';
@@ -43,6 +44,8 @@ async function stateOf(
 	return found === hash ? undefined : 'changed';
 }
 
+export const isKey = ({ path }: Pick<Drift, 'path'>) => path.startsWith('dkim/');
+
 const staleAfterMs = 30_000;
 interface Looked {
 	revision: string;
@@ -53,6 +56,7 @@ const looked = new WeakMap<App['database'], { last?: Looked; running?: Promise<D
 
 /** Looks now, and remembers it for the status. */
 export async function lookAtKeys(app: App, roots: PolicyRoots, live: Live): Promise<Drift[]> {
+	if (app.env.applier !== undefined) return ((await knownState(app))?.drift ?? []).filter(isKey);
 	const drift = await findKeyDrift(app.host, roots, live);
 	if ('revision' in live) memoryOf(app).last = { revision: live.revision, at: app.clock(), drift };
 	return drift;
@@ -64,6 +68,7 @@ export async function lookAtKeys(app: App, roots: PolicyRoots, live: Live): Prom
  */
 export async function knownKeyDrift(app: App, roots: PolicyRoots, live: Live, waitMs: number): Promise<Drift[]> {
 	if (!('revision' in live)) return [];
+	if (app.env.applier !== undefined) return lookAtKeys(app, roots, live);
 	const memory = memoryOf(app);
 	const isFresh = ({ revision, at }: Looked) => revision === live.revision && app.clock() - at < staleAfterMs;
 	if (memory.last !== undefined && isFresh(memory.last)) return memory.last.drift;

@@ -35,7 +35,17 @@ export async function readLive(host: Host, roots: PolicyRoots): Promise<Live> {
 		return { kind: isExact ? 'ours' : 'edited', text, ...ours };
 	}
 	const packaged = await readLua(host, roots.packaged);
-	return { kind: text === packaged ? 'packaged' : 'foreign', text, sha256: sha256(bytesOf(text)) };
+	return {
+		kind: text === packaged ? 'packaged' : 'foreign',
+		text,
+		sha256: (await originalOf(host, roots, text)) ?? sha256(bytesOf(text))
+	};
+}
+
+/** In a mirror, what is shown of a policy that is not ours lacks its secrets: its hash is that of the whole. */
+async function originalOf(host: Host, roots: PolicyRoots, shown: string): Promise<string | undefined> {
+	const [of, sha] = (await host.files.readText(roots.original, 1000))?.split(' ') ?? [];
+	return of === sha256(bytesOf(shown)) ? sha : undefined;
 }
 
 /** Lua is bytes, in whatever encoding its author likes: read as UTF-8, some would be lost. One character a byte. */

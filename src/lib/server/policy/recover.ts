@@ -65,7 +65,10 @@ export async function settleInterrupted(app: App, roots: PolicyRoots): Promise<v
 async function settle(app: App, roots: PolicyRoots, row: ApplyRow): Promise<boolean> {
 	const settlement = settlementOf(row, await readLive(app.host, roots), app.clock());
 	if (settlement === 'open') return false;
-	const taken = settlement === 'back' ? await takeBackInterrupted({ ...app, credential: await panelCredential(app) }, roots, row) : undefined;
+	const taken =
+		settlement === 'back'
+			? await takeBackInterrupted({ ...app, credential: await panelCredential(app) }, roots, row)
+			: undefined;
 	const steps = endedSteps(row.steps, settlement);
 	if (taken?.isBack === false) {
 		await keepStuck(app, row, stuckSteps(steps, taken.steps));

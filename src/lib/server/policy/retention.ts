@@ -99,6 +99,10 @@ export async function removeOldRevisions(
 	}
 }
 
+/** Names beside the live policy that an apply which was broken off leaves. */
+export const isLeftover = (name: string) =>
+	/^init\.lua\.staged-\d+$|^\.init\.lua.*\.tmp$|^\..*\.json\..*\.tmp$/.test(name);
+
 /** What a stopped or failed apply left: revisions that never went live, staged lines, temporary files. Needs the lock. */
 export async function removeLeftovers(app: App, roots: PolicyRoots): Promise<void> {
 	const inUse = await revisionsInUse(app.host, roots);
@@ -109,8 +113,7 @@ export async function removeLeftovers(app: App, roots: PolicyRoots): Promise<voi
 		if (!inUse.has(name) && !applied.has(name)) await removeIfOld(app, join(roots.revisions, name));
 	}
 	for (const name of await app.host.files.list(roots.policy)) {
-		if (/^init\.lua\.staged-\d+$|^\.init\.lua.*\.tmp$|^\..*\.json\..*\.tmp$/.test(name))
-			await removeIfOld(app, join(roots.policy, name));
+		if (isLeftover(name)) await removeIfOld(app, join(roots.policy, name));
 	}
 }
 
@@ -136,7 +139,7 @@ export async function removeOldRecords(app: App): Promise<void> {
 }
 
 /** Half-written private keys go at once: nobody writes them while the lock is ours. Needs the lock. */
-export async function removeKeyTemporaries(app: App, roots: PolicyRoots): Promise<void> {
+export async function removeKeyTemporaries(app: Pick<App, 'host'>, roots: PolicyRoots): Promise<void> {
 	for (const domain of await app.host.files.list(roots.dkim)) {
 		const directory = join(roots.dkim, domain);
 		if ((await app.host.files.stat(directory))?.kind !== 'directory') continue;
@@ -145,7 +148,7 @@ export async function removeKeyTemporaries(app: App, roots: PolicyRoots): Promis
 	}
 }
 
-async function removeIfOld(app: App, path: string): Promise<void> {
+export async function removeIfOld(app: Pick<App, 'host' | 'clock'>, path: string): Promise<void> {
 	const state = await app.host.files.stat(path);
 	if (state !== undefined && state.modifiedAt < app.clock() - leftoverAgeMs) await app.host.files.remove(path);
 }

@@ -1,5 +1,4 @@
 import { eq } from 'drizzle-orm';
-import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { notFound, UserError } from '../core/errors.ts';
 import type { Caller } from '../core/trpc.ts';
@@ -7,17 +6,16 @@ import { pipelineOf, revisionGone } from './apply.ts';
 import { findApply, markApplied } from './apply-record.ts';
 import { startApply } from './apply-run.ts';
 import type { ApplyAnswer, ApplyRun, ApplyTimes } from './apply-run.ts';
-import { differingFiles } from './stage.ts';
-import { findManifest } from './drift.ts';
-import { bytesOf, readLua, revisionIn } from './live.ts';
-import { prepareMail } from './mail-step.ts';
-import { goLive, manifestOf, refreshKind } from './pipeline.ts';
-import type { Manifest } from './revision.ts';
-import { policyAccess, policyRoots } from './roots.ts';
+import { goThroughApplier } from './applier/follow.ts';
+import { knownState } from './applier/state.ts';
+import { watchWish } from './applier/through.ts';
+import { goBackToKept, goBackToRevision } from './go-back.ts';
+import { bytesOf, readLua, revisionIn, sha256 } from './live.ts';
+import type { PipelineOutcome } from './pipeline.ts';
+import { policyRoots } from './roots.ts';
 import type { ApplyOutcome } from './steps.ts';
-import { findKept, stagedInit, writeStagedInit } from './swap.ts';
+import { findKept } from './swap.ts';
 import { applies, revisions } from './tables.ts';
-import { validatePolicy } from './validate.ts';
 
 /**
  * Takes one apply back: what was live before it is live again, under its old number. Only the apply that made the live
@@ -40,7 +38,9 @@ export async function revertApply(
 		const before = revisionIn(text);
 		if (text === undefined || (before?.number ?? null) !== row.previousRevision)
 			throw revisionGone(row.previousRevision ?? 0);
-		const outcome = before === undefined ? await goBackToKept(run, text, 0) : await goBackTo(run, before);
+		const original = (await knownState(app))?.previous;
+		const kept = typeof original === 'object' && original !== null ? original.sha256 : sha256(bytesOf(text));
+		const outcome = await goBack(run, before ?? null, kept);
 		if (outcome === 'applied') await app.db.update(applies).set({ outcome: 'reverted' }).where(eq(applies.id, applyId));
 		return outcome;
 	});
@@ -50,10 +50,13 @@ export async function revertApply(
 export async function restoreKept(app: App, caller: Caller, times?: ApplyTimes): Promise<ApplyAnswer> {
 	const roots = policyRoots(app.env.kumomtaRoot);
 	const [row] = await app.db.select().from(revisions).where(eq(revisions.number, 0)).limit(1);
-	const text = row === undefined ? undefined : await findKept(app.host, roots, row.hash);
-	if (row === undefined || text === undefined) throw revisionGone(0);
+	const isThere =
+		app.env.applier === undefined
+			? row !== undefined && (await findKept(app.host, roots, row.hash)) !== undefined
+			: (await knownState(app))?.kept?.sha256 === row?.hash;
+	if (row === undefined || !isThere) throw revisionGone(0);
 	const reason = 'Restores the policy from before the panel.';
-	return startApply(app, { caller, hash: row.hash, reason, times }, (run) => goBackToKept(run, text, 0));
+	return startApply(app, { caller, hash: row.hash, reason, times }, (run) => goBack(run, null, row.hash));
 }
 
 function notLive(): UserError {
@@ -64,57 +67,42 @@ function notLive(): UserError {
 	);
 }
 
-async function goBackTo(
-	run: ApplyRun,
-	{ revision, number }: { revision: string; number: number }
-): Promise<ApplyOutcome> {
-	const { app, roots } = run;
-	const directory = join(roots.revisions, revision);
-	const manifest = findManifest(directory);
-	if (manifest === undefined || (await differingFiles(app.host, directory, manifest)).length > 0)
-		throw revisionGone(number);
-	await run.steps.run('stage', async () => {
-		await writeStagedInit(app.host, roots, revision, number);
-		return { value: undefined, status: 'ok', output: `Revision ${revision} is complete on disk.` };
-	});
-	return makeLive(run, { number, name: revision, manifest });
-}
+type Before = { revision: string; number: number };
 
-async function goBackToKept(run: ApplyRun, text: string, number: number): Promise<ApplyOutcome> {
-	const { app, roots } = run;
-	await run.steps.run('stage', async () => {
-		await app.host.files.replaceFile(stagedInit(roots, number), bytesOf(text), policyAccess(app.host).file);
-		return { value: undefined, status: 'ok', output: 'The policy from before the panel is complete on disk.' };
-	});
-	return makeLive(run, { number, name: '', manifest: undefined });
-}
-
-async function makeLive(
-	run: ApplyRun,
-	{ number, name, manifest }: { number: number; name: string; manifest: Manifest | undefined }
-): Promise<ApplyOutcome> {
+/** @param before null: the policy from before the panel, by its SHA-256. */
+async function goBack(run: ApplyRun, before: Before | null, kept: string): Promise<ApplyOutcome> {
 	const { app, roots, live, steps } = run;
-	run.revision = { number, directory: name };
-	const isValid = await steps.run('validate', async () => {
-		const result = await validatePolicy(app.host, app.env.kumodBin, stagedInit(roots, number), run.patience.validateMs);
-		return { value: result.status !== 'failed', ...result };
-	});
-	const pipeline = await pipelineOf(run);
-	const onDisk = manifest && { revision: name, directory: join(roots.revisions, name), manifest };
-	// The policy from before the panel knows no mailbox: Dovecot goes on serving what is in them.
-	const dovecot = !isValid ? 'refused' : onDisk && (await prepareMail(pipeline, onDisk));
-	if (dovecot === 'refused') {
-		await app.host.files.remove(stagedInit(roots, number));
-		return 'failed';
-	}
-	await app.db.update(applies).set({ revision: number }).where(eq(applies.id, run.id));
-	const before = manifestOf(roots, live);
-	const change = { revision: { number, name, live }, manifest, before, dovecot, kind: refreshKind(before, manifest) };
-	const outcome = await goLive(pipeline, change);
-	if (outcome === 'running') return outcome;
+	const begin = async (number: number, directory: string) => {
+		run.revision = { number, directory };
+		await app.db.update(applies).set({ revision: number }).where(eq(applies.id, run.id));
+	};
+	const outcome =
+		app.env.applier === undefined
+			? before === null
+				? await goBackToKept(await pipelineOf(run), { sha256: kept, live, begin })
+				: await goBackToRevision(await pipelineOf(run), { revision: before.revision, live, begin })
+			: await goBackThroughApplier(run, before, { kept, begin });
+	if (outcome === 'running' || outcome === 'failed') return outcome;
 	await steps.run('record', async () => {
-		if (outcome === 'applied') await markApplied(app, roots, number, name);
+		const { number, directory } = run.revision ?? { number: 0, directory: '' };
+		if (outcome === 'applied') await markApplied(app, roots, number, directory);
 		return { value: undefined, status: 'ok', output: `Recorded as ${outcome}.` };
 	});
 	return outcome;
+}
+
+async function goBackThroughApplier(
+	run: ApplyRun,
+	before: Before | null,
+	{ kept, begin }: { kept: string; begin: (number: number, directory: string) => Promise<void> }
+): Promise<PipelineOutcome> {
+	const { app, live } = run;
+	await begin(before?.number ?? 0, before?.revision ?? '');
+	return goThroughApplier(run, {
+		kind: 'back',
+		live: 'revision' in live ? live.revision : null,
+		to: before?.revision ?? null,
+		sha256: before === null ? kept : null,
+		...(await watchWish(app))
+	});
 }

@@ -23,6 +23,8 @@ export interface PolicyRoots {
 	lock: string;
 	lockHolder: string;
 	refreshDue: string;
+	/** Only in a mirror: `<hash of what init.lua shows> <hash of the real one>`. */
+	original: string;
 	/** KumoMTA's packaged sample, to which a fresh installation's init.lua is equal. */
 	packaged: string;
 }
@@ -44,6 +46,7 @@ export function policyRoots(kumomtaRoot: string): PolicyRoots {
 		lock: join(policy, '.apply.lock.sqlite'),
 		lockHolder: join(policy, '.apply.lock.holder.json'),
 		refreshDue: join(policy, '.refresh-due.json'),
+		original: join(policy, '.init.lua.original'),
 		packaged: join(kumomtaRoot, 'share/minimal-init.lua')
 	};
 }

@@ -3,23 +3,27 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
 import { notFound, UserError } from '../core/errors.ts';
+import { bringMirror } from './applier/mirror.ts';
 import { findApply } from './apply-record.ts';
 import type { ApplyRow } from './apply-record.ts';
 import { revisionGone } from './apply.ts';
 import { pendingPolicy } from './compile.ts';
 import type { Compiled } from './compile.ts';
-import { findDrift, findManifest } from './drift.ts';
+import { findManifest } from './drift.ts';
+import { findFileDrift } from './file-drift.ts';
 import type * as inputs from './inputs.ts';
 import { knownKeyDrift } from './key-drift.ts';
 import { readLive } from './live.ts';
 import type { Live } from './live.ts';
 import { compileRequest } from './pending.ts';
-import { findMailDrift } from './mail-step.ts';
 import { manifestOf } from './pipeline.ts';
 import { assertNoLinks, policyRoots } from './roots.ts';
 import { applies, revisions } from './tables.ts';
 import { mailboxOf } from './watch-report.ts';
 import { findWatching } from './watch-wishes.ts';
+
+export { oldestKumod, releaseIn } from './kumod-version.ts';
+export { defaultListeners } from './node.ts';
 
 type Status = z.infer<typeof inputs.statusAnswer>;
 type Preview = z.infer<typeof inputs.previewAnswer>;
@@ -28,6 +32,7 @@ type Preview = z.infer<typeof inputs.previewAnswer>;
 export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status> {
 	const roots = policyRoots(app.env.kumomtaRoot);
 	assertNoLinks(roots);
+	await bringMirror(app);
 	const live = await readLive(app.host, roots);
 	const manifest = manifestOf(roots, live);
 	const liveRevision = await liveNumber(app, live);
@@ -46,15 +51,11 @@ export async function getStatus(app: App, { waitMs = 300 } = {}): Promise<Status
 		liveHash: manifest?.hash ?? null,
 		liveAppliedAt: row?.appliedAt ?? null,
 		...(await pendingPart(app, live, manifest?.hash, waitMs)),
-		drift: [
-			...(await findDrift(app.host, roots, live)),
-			...(await findMailDrift(app, roots, live)),
-			...(await knownKeyDrift(app, roots, live, waitMs))
-		],
+		drift: [...(await findFileDrift(app, roots, live)), ...(await knownKeyDrift(app, roots, live, waitMs))],
 		foreign: isForeign ? { sha256: live.sha256, mayReplace: live.kind === 'packaged' } : null,
 		runningApplyId: running?.id ?? null,
 		watching: await findWatching(app),
-		kumomta: { isInstalled: app.env.kumodBin !== undefined, root: app.env.kumomtaRoot }
+		kumomta: { isInstalled: app.env.kumodBin !== undefined, root: app.env.systemRoot }
 	};
 }
 

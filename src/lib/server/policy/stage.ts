@@ -37,6 +37,15 @@ export interface Staged {
  * touched: a new revision has a directory of its own, and a key file that is there is never written again.
  */
 export async function stageRevision(staging: Staging): Promise<Staged> {
+	const { directory, manifest } = await stageFiles(staging);
+	await staging.host.faultPoint('stage.before-keys');
+	const newKeys = await writeMissingKeys(staging, directory);
+	await verifyTls(staging, manifest.settings.tlsName);
+	return { directory, manifest, newKeys };
+}
+
+/** The files of a revision, without the keys and the TLS files that KumoMTA needs for it. */
+export async function stageFiles(staging: Omit<Staging, 'privateKeys' | 'reader'>): Promise<Omit<Staged, 'newKeys'>> {
 	const { host, roots, revision } = staging;
 	const { directory: access } = policyAccess(host);
 	const unfinished = join(roots.revisions, `.staging-${revision}`);
@@ -48,13 +57,13 @@ export async function stageRevision(staging: Staging): Promise<Staged> {
 	const manifest = await settleFiles(staging, unfinished);
 	await host.faultPoint('stage.before-rename');
 	await host.files.rename(unfinished, directory);
-	await host.faultPoint('stage.before-keys');
-	const newKeys = await writeMissingKeys(staging, directory);
-	await verifyTls(staging, manifest.settings.tlsName);
-	return { directory, manifest, newKeys };
+	return { directory, manifest };
 }
 
-async function settleFiles({ host, revision }: Staging, directory: string): Promise<Manifest> {
+async function settleFiles(
+	{ host, revision }: Pick<Staging, 'host' | 'revision'>,
+	directory: string
+): Promise<Manifest> {
 	const { file, directory: access } = policyAccess(host);
 	for (const name of await host.files.list(directory)) await host.files.settle(join(directory, name), file);
 	await host.files.syncDirectory(directory);
@@ -67,7 +76,11 @@ async function settleFiles({ host, revision }: Staging, directory: string): Prom
 }
 
 /** Unchanged data shares one file between revisions, as long as nobody changed that file. */
-async function findLink({ host, roots, sameData }: Staging): Promise<string | null> {
+async function findLink({
+	host,
+	roots,
+	sameData
+}: Pick<Staging, 'host' | 'roots' | 'sameData'>): Promise<string | null> {
 	if (sameData === undefined) return null;
 	const path = join(roots.revisions, sameData.revision, 'directory.sqlite');
 	const wanted = sameData.files.find((file) => file.path === 'directory.sqlite')?.sha256;

@@ -9,6 +9,8 @@ export interface StepLog {
 	run<T>(name: ApplyStep['name'], work: () => Promise<StepResult & { value: T }>): Promise<T>;
 	/** What a step that runs has to say so far; kept with the next change. */
 	say(output: string): void;
+	/** Puts steps that another process runs in place of all from the given one on. */
+	take(from: number, taken: ApplyStep[]): Promise<void>;
 	/** Records a step that was measured elsewhere. */
 	add(step: ApplyStep): Promise<void>;
 }
@@ -47,6 +49,10 @@ export function createStepLog(
 		say(output) {
 			const step = steps.at(-1);
 			if (step?.status === 'running') step.output = output.slice(0, maxOutput);
+		},
+		async take(from, taken) {
+			steps.splice(from, Infinity, ...taken);
+			await changed(steps);
 		},
 		async add(step) {
 			steps.push({ ...step, output: step.output.slice(0, maxOutput) });

@@ -1,7 +1,7 @@
-import type { App } from '../app.ts';
 import { dovecotPlace } from '../dovecot/service.ts';
 import type { ApplyRow } from './apply-record.ts';
-import { panelCredential } from './credential.ts';
+import type { MailApp } from './mail-step.ts';
+import type { Pipeline } from './pipeline.ts';
 import { bytesOf, readLive, readLua, revisionIn, sha256 } from './live.ts';
 import type { Live } from './live.ts';
 import { manifestOf, refreshKind } from './pipeline.ts';
@@ -18,13 +18,21 @@ import { confirmMs } from './watch.ts';
 /** Longer than any watch and confirmation: a deadline further away was written by a clock that was wrong. */
 const longestMs = confirmMs + 2 * 600_000;
 
+/** What a way back needs of the app, or of a process of root that has none. */
+export interface PutBackApp extends Pick<Pipeline, 'host' | 'kumod' | 'clock' | 'credential'> {
+	env: MailApp['env'] & { kumodBin: string | undefined };
+}
+
+/** What is known of an apply whose process is gone. */
+type LeftApply = Pick<ApplyRow, 'watch' | 'steps' | 'revision' | 'confirmUntilAt'>;
+
 export type Settlement = 'open' | 'back' | Extract<ApplyOutcome, 'applied' | 'reverted' | 'interrupted'>;
 
 /**
  * What becomes of an apply whose process is gone. The live file decides: a revision whose watch was broken off stays
  * live; one that was found bad, or that nobody confirmed in time, goes back.
  */
-export function settlementOf(row: ApplyRow, live: Live, now: number): Settlement {
+export function settlementOf(row: LeftApply, live: Live, now: number): Settlement {
 	const { report, end, confirmed } = mailboxOf(row.watch);
 	const wasWatched =
 		report !== undefined || row.steps.some(({ name, status }) => name === 'watch' && status === 'running');
@@ -66,17 +74,16 @@ export function stuckSteps(steps: ApplyStep[], tried: ApplyStep[]): ApplyStep[] 
  * and whether it is live again; undefined: what was live before is not there any more.
  */
 export async function takeBackInterrupted(
-	app: App,
+	app: PutBackApp,
 	roots: PolicyRoots,
-	row: ApplyRow,
+	row: Pick<ApplyRow, 'previousRevision'>,
 	patience: Patience = usualPatience
 ): Promise<{ isBack: boolean; steps: ApplyStep[] } | undefined> {
 	const now = await readLive(app.host, roots);
 	const before = liveFrom(await readLua(app.host, roots.previous));
 	if (!('number' in now) || ('number' in before ? before.number : null) !== row.previousRevision) return undefined;
-	const { host, kumod, clock, env } = app;
+	const { host, kumod, clock, env, credential } = app;
 	const steps = createStepLog(clock, () => Promise.resolve());
-	const credential = await panelCredential(app);
 	const [manifest, manifestBefore] = [manifestOf(roots, now), manifestOf(roots, before)];
 	const isBack = await takeBack(
 		{
