@@ -4,7 +4,7 @@ import { parse } from 'smol-toml';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openTestApp, temporaryDirectory } from '../../../../tests/support/app.ts';
 import type { TestApp } from '../../../../tests/support/app.ts';
-import { domainName, estateId, estateInput, fillDatabase } from '../../../../tests/support/estate.ts';
+import { domainName, estateBcrypt, estateId, estateInput, fillDatabase } from '../../../../tests/support/estate.ts';
 import { closeCompiler, comparePolicies, compilePolicy, pendingPolicy } from './compile.ts';
 import type { Compiled, CompileRequest } from './compile.ts';
 import { readKeys } from './directory.ts';
@@ -93,13 +93,16 @@ describe('a compiled policy', () => {
 		);
 		await update('UPDATE senders SET password_verifier = ? WHERE id = ?', verifier, estateId('sender', 2));
 		await update('DELETE FROM senders WHERE id = ?', estateId('sender', 3));
+		const bcrypt = estateBcrypt(77);
+		const account = estateId('mailbox', 0);
+		await update('UPDATE bounce_accounts SET password_hash = ?, quota_bytes = 2097152 WHERE id = ?', bcrypt, account);
 		await update("UPDATE settings SET hostname = 'mx.example.net'");
 		const result = await compile({ live, customLua: Buffer.from('return {}') });
 		const texts: string[] = [];
 		let cursor: string | undefined;
 		do {
 			const page = await result.changesPage({ cursor, limit: 2 });
-			expect(page.total).toBe(5);
+			expect(page.total).toBe(6);
 			texts.push(...page.items.map(({ text }) => text));
 			cursor = page.nextCursor ?? undefined;
 		} while (cursor !== undefined);
@@ -108,11 +111,11 @@ describe('a compiled policy', () => {
 			'Your custom.lua is used',
 			`Sender s000001@${domainName(0)}: pool main → warm; limit unlimited → 2,000/h`,
 			`Sender s000002@${domainName(0)}: password changed`,
+			`Bounce account replies@bounce.${domainName(0)}: quota 1 MiB → 2 MiB; password changed`,
 			`Sender s000003@${domainName(1)} is removed`
 		]);
-		expect(JSON.stringify([await result.changesPage(), await result.previewFiles(), result.manifest])).not.toContain(
-			verifier
-		);
+		const shown = JSON.stringify([await result.changesPage(), await result.previewFiles(), result.manifest]);
+		for (const secret of [verifier, bcrypt]) expect(shown).not.toContain(secret);
 		const next = await stage(result);
 		expect((await comparePolicies(app, live, next)).items.map(({ text }) => text)).toEqual(texts);
 		await expect(result.changesPage({ cursor: 'bm9uc2Vuc2U' })).rejects.toMatchObject({
