@@ -35,7 +35,7 @@ const promised =
 	suppression.list suppression.get suppression.check suppression.add suppression.remove suppression.bulk suppression.export suppression.state suppression.rebuild
 	suppression.rules.get suppression.rules.update
 	policy.status policy.preview policy.changes policy.apply policy.progress policy.revert policy.endWatch policy.confirm policy.revisions policy.revision policy.restore policy.simulate
-	policy.routes.list policy.routes.create policy.routes.update policy.routes.remove policy.routes.check kumod.status audit.list`.split(
+	policy.routes.list policy.routes.create policy.routes.update policy.routes.remove policy.routes.check kumod.status health.list health.run audit.list`.split(
 		/\s+/
 	);
 

@@ -260,6 +260,7 @@ export function validInputs({ ids }: Pick<World, 'ids'>, number: number): Record
 		],
 		'feedback.counts': [{ by: 'hour', from: 0, to: 1, domainId: ids.domain, senderId: ids.sender }],
 		'feedback.parse': [{ text: 'From: MAILER-DAEMON@example.org\n\n<ann@example.org>: 550 5.1.1 user unknown\n' }],
+		'health.run': [{ only: ['panel-exposure'] }],
 		'auth.sessions.list': [{ ...by('lastUsedAt'), ...cursor }],
 		'audit.list': [{ ...by('at'), ...cursor, actor: 'nobody', action: 'none', target: 'none', outcome: 'ok' }]
 	};

@@ -5,6 +5,7 @@ import { removeExpiredSessions } from './auth/sessions.ts';
 import { keepHouse } from './bounces/housekeeping.ts';
 import type { Job } from './core/schedule.ts';
 import { feedbackTaker, removeOldFeedback } from './feedback/service.ts';
+import { checkHealth } from './health/service.ts';
 import { removeExpiredImports } from './imports/service.ts';
 import { removeOldTombstones } from './senders/service.ts';
 import { createLogTail } from './mail-log/service.ts';
@@ -38,5 +39,6 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
 	{ name: 'policy.poll-metrics', everyMs: 10_000, atStart: true, run: () => pollMetrics(app) },
 	{ name: 'policy.remove-old-records', everyMs: 60 * minute, run: () => removeOldRecords(app) },
+	{ name: 'health.run', everyMs: 15 * minute, atStart: true, run: () => checkHealth(app) },
 	{ name: 'pools.remove-ended-names', everyMs: 60 * minute, run: () => removeEndedPoolNames(app) }
 ];

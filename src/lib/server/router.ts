@@ -6,6 +6,7 @@ import { createGate } from './gate.ts';
 import { dkimRouter } from './dkim/router.ts';
 import { domainsRouter } from './domains/router.ts';
 import { feedbackRouter } from './feedback/router.ts';
+import { healthRouter } from './health/router.ts';
 import { router } from './core/trpc.ts';
 import type { Caller, Context } from './core/trpc.ts';
 import { kumodRouter } from './kumod/router.ts';
@@ -31,6 +32,7 @@ export const appRouter = router({
 	feedback: feedbackRouter,
 	kumod: kumodRouter,
 	policy: policyRouter,
+	health: healthRouter,
 	audit: auditRouter
 });
 

@@ -110,6 +110,19 @@ export function reverseName(address: string): string | undefined {
 	return `${[...block.value.toString(16).padStart(32, '0')].reverse().join('.')}.ip6.arpa`;
 }
 
+/** The reversed labels alone, as DNS lists of addresses are asked (RFC 5782 2.1, 2.4). Empty for no address. */
+export function reversedLabels(address: string): string {
+	return (reverseName(address) ?? '').replace(/\.(?:in-addr|ip6)\.arpa$/, '');
+}
+
+/** Whether one of these networks holds the address; what is no network holds nothing. */
+export function isInside(address: string, networks: string[]): boolean {
+	const inner = parseBlock(address);
+	return inner !== undefined && networks.some((network) => isOver(parseBlock(network), inner));
+}
+
+const isOver = (outer: Block | undefined, inner: Block) => outer !== undefined && covers(outer, inner);
+
 /** The address behind a name of the reverse tree. */
 export function addressOfReverseName(name: string): string | undefined {
 	const labels = name.toLowerCase().split('.').slice(0, -2).reverse();

@@ -136,7 +136,10 @@ function mxDrafts({ domain, hostname }: ExpectedInput): Draft[] {
 	];
 }
 
-function sourceDrafts({ sources }: ExpectedInput): Draft[] {
+/** The records of sources alone, each source by its id: `address-<id>` and `ptr-<id>`. */
+export const sourceRecords = (sources: ExpectedInput['sources']) => sourceDrafts({ sources }).map(finished);
+
+function sourceDrafts({ sources }: Pick<ExpectedInput, 'sources'>): Draft[] {
 	return sources.flatMap((source): Draft[] => {
 		const address = publicAddressOf(source);
 		const reverse = address === undefined ? undefined : reverseName(address);

@@ -49,6 +49,11 @@ export const checkedDnsRecords = z.object({
 /** One look-up in all, retries included. */
 const lookupTimeoutMs = 4000;
 
+export { isInside, isPublicAddress, reversedLabels } from './blocks.ts';
+export { createResolver } from './resolver.ts';
+export type { Answer, DnsLookup } from './resolver.ts';
+export { sourceNames } from './source-names.ts';
+
 /** What a domain must publish, without asking the DNS. Throws NOT_FOUND for an unknown id. */
 export async function domainRecords(db: DbOrTransaction, id: string): Promise<z.infer<typeof dnsRecords>> {
 	const input = await getExpectedInput(db, id);

@@ -1,4 +1,5 @@
 import type { Secret } from '../core/secret.ts';
+import { revisionOfConf } from './config.ts';
 import { tryImapLogin } from './imap-login.ts';
 import type { LoginStage } from './imap-login.ts';
 
@@ -16,9 +17,13 @@ export function tryLogin(
 export { prepareMailboxes } from './mailboxes.ts';
 export type { Login } from './passwd.ts';
 export { probeDovecot } from './probe.ts';
-export { dovecotPlace } from './roots.ts';
+export { dovecotPlace, dovecotRoots } from './roots.ts';
 export type { DovecotEnv, DovecotPlace } from './roots.ts';
 export { findDovecotDrift, removeOldDovecot, settleDovecot, withdrawDovecot } from './settle.ts';
 export { prepareDovecot } from './stage.ts';
 export type { DovecotResult, DovecotRevision, StagedDovecot } from './stage.ts';
 export { putDovecotBack, reloadDovecot, swapDovecot } from './swap.ts';
+export { readVersion as readDovecotVersion } from './version.ts';
+
+/** Whether the text of a dovecot.conf is one that the panel made. */
+export const isOurConf = (text: string | undefined) => revisionOfConf(text) !== undefined;

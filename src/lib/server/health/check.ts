@@ -22,6 +22,8 @@ export interface Finding {
 	details: string[];
 	/** Null when there is nothing to do. */
 	mend: Mend | null;
+	/** What would have to be looked at is closed to this process. */
+	isClosed?: true;
 }
 
 export const groups = ['panel', 'machine', 'files', 'kumomta', 'mail', 'backup'] as const;
@@ -36,7 +38,7 @@ export interface Check {
 	/** Why it matters, in a sentence or two. */
 	why: string;
 	/** Sends questions to strangers: runs only when it is asked for. */
-	isAsked?: true;
+	isAsked?: boolean;
 	look(app: App): Promise<Finding>;
 }
 
@@ -66,8 +68,10 @@ export const failed = (found: string, rest: Bad) => finding('failed', found, res
 export const unknown = (found: string, rest: Rest = {}) => finding('unknown', found, rest);
 
 /** What is closed to the panel is open to root: the same checks from the command line see it. */
-export const needsRoot = (id: string, what: string): Finding =>
-	unknown(`${what} cannot be seen with the panel’s rights.`, {
+export const needsRoot = (id: string, what: string): Finding => ({
+	...unknown(`${what} cannot be seen with the panel’s rights.`, {
 		mend: 'Run this check as root. What it finds stays on this page for a week.',
 		command: `sudo kumomta-ui doctor --only ${id}`
-	});
+	}),
+	isClosed: true
+});

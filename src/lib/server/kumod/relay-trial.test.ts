@@ -14,7 +14,7 @@ let server: Server | undefined;
 afterEach(() => new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined))));
 
 async function serve(given: Replies, certificate?: { key: string; cert: string }) {
-	const replies = { RSET: '250 reset', QUIT: '221 bye', STARTTLS: '220 ready', ...usual, ...given };
+	const replies: Replies = { RSET: '250 reset', QUIT: '221 bye', STARTTLS: '220 ready', ...usual, ...given };
 	const heard: string[] = [];
 	const converse = (socket: import('node:net').Socket) =>
 		socket
@@ -23,7 +23,7 @@ async function serve(given: Replies, certificate?: { key: string; cert: string }
 				const line = part.toString('latin1').trim();
 				heard.push(line);
 				const verb = line.split(/[ :]/)[0] ?? '';
-				const reply = (replies as Replies)[verb] ?? '500 unexpected';
+				const reply = replies[verb] ?? '500 unexpected';
 				if (reply === '') return;
 				socket.write(`${reply}\r\n`, () => {
 					if (verb === 'QUIT') socket.end();
