@@ -1,9 +1,13 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../../src/lib/server/core/log.ts';
 import type { FaultPoint } from '../../src/lib/server/host/files.ts';
 import { createKumod } from '../../src/lib/server/kumod/client.ts';
+import { packLines, unpackLines } from '../../src/lib/server/policy/applier/lines.ts';
 import { openApplier } from '../../src/lib/server/policy/applier/open.ts';
 import type { Applier } from '../../src/lib/server/policy/applier/applier-parts.ts';
 import type { Places } from '../../src/lib/server/policy/applier/places.ts';
@@ -27,7 +31,10 @@ export interface SplitPanel {
 }
 
 interface Options {
+	/** Of the applier. */
 	faultPoint?: FaultPoint;
+	/** Of the panel. */
+	panelFaultPoint?: FaultPoint;
 	kumodApi?: string;
 	kumodBin?: string;
 	clock?: () => number;
@@ -40,6 +47,7 @@ const patience = { validateMs: 10_000, aliveMs: 2000, loadedMs: 2000, greetMs: 2
 
 export async function openSplit({
 	faultPoint,
+	panelFaultPoint,
 	kumodApi = nobodyThere,
 	kumodBin,
 	clock = testClock().now
@@ -62,7 +70,7 @@ export async function openSplit({
 	const open = () => openApplier(places, { host, log, kumod, clock, patience });
 	const app = await openTestApp({
 		clock,
-		host: testHost(),
+		host: testHost(panelFaultPoint),
 		kumod: absentKumod(),
 		env: {
 			APPLIER_DIR: places.inbox,
@@ -91,4 +99,30 @@ export async function openSplit({
 			await serving;
 		}
 	};
+}
+
+/** The bytes of a request with these lines. */
+export async function packed(values: unknown[]): Promise<Buffer> {
+	const out = new PassThrough();
+	const [bytes] = await Promise.all([buffer(out), packLines(values, out)]);
+	return bytes;
+}
+
+export async function unpacked(bytes: Buffer): Promise<unknown[]> {
+	return Array.fromAsync(unpackLines(Readable.from([bytes])));
+}
+
+let lastNumber = 9_000_000_000_000_000;
+
+/** Lays a request into the inbox as a panel would that is in somebody else's hands. @returns its path */
+export function layRequest(
+	{ inbox }: Pick<Places, 'inbox'>,
+	bytes: Buffer | undefined,
+	number = (lastNumber += 1)
+): string {
+	const requests = join(inbox, 'requests');
+	mkdirSync(requests, { recursive: true, mode: 0o700 });
+	const path = join(requests, String(number));
+	if (bytes !== undefined) writeFileSync(path, bytes, { mode: 0o600 });
+	return path;
 }

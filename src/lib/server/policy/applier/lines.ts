@@ -26,13 +26,15 @@ async function* textOf(values: Iterable<unknown> | AsyncIterable<unknown>): Asyn
  * @throws UserError request-damaged when it is no such file, was cut off or is larger than the limits.
  */
 export async function* unpackLines(file: Readable, limits = requestLimits): AsyncGenerator<unknown> {
-	const text = file.compose(createGunzip()) as unknown as AsyncIterable<Buffer>;
+	const text = createGunzip();
+	// What goes wrong with either ends the loop below.
+	const ended = pipeline(file, text).catch(() => {});
 	let unpacked = 0;
 	let rest: Buffer[] = [];
 	let restBytes = 0;
 	let isEnded = false;
 	try {
-		for await (const part of text) {
+		for await (const part of text as AsyncIterable<Buffer>) {
 			unpacked += part.length;
 			if (unpacked > limits.unpacked) throw damaged('is larger than any that the panel writes');
 			let from = 0;
@@ -50,6 +52,9 @@ export async function* unpackLines(file: Readable, limits = requestLimits): Asyn
 		}
 	} catch (error) {
 		throw error instanceof UserError ? error : damaged('cannot be unpacked');
+	} finally {
+		text.destroy();
+		await ended;
 	}
 	if (!isEnded || restBytes > 0) throw damaged('was cut off');
 }
