@@ -7,6 +7,7 @@ import { ensureInstalled, fail, hashOf, root } from './install.mjs';
 const stampFile = join(root, 'build/.source');
 const policy = join(root, 'src/lib/server/policy');
 const assets = [
+	join(root, 'package.json'),
 	join(policy, 'program.lua'),
 	...readdirSync(join(policy, 'lua'))
 		.filter((name) => name.endsWith('.lua'))

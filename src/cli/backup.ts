@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
+import { basename, isAbsolute, resolve } from 'node:path';
 import type { SealWith } from '../lib/server/backup/container.ts';
 import type { Backup } from '../lib/server/backup/create.ts';
 import { readPassphrase, readPrivateKey } from './backup-keys.ts';
@@ -43,8 +43,7 @@ async function create({ env, log, options, print, assertPanel }: ToolInvocation)
 	const app = await openApp(env, { log });
 	const shown = progress('Backup:');
 	try {
-		const actor = `cli:${process.getuid?.() ?? 'unknown'}`;
-		const caller = { actor, name: actor, userId: null, sessionId: null };
+		const caller = callerOf();
 		const out = text(options['out']);
 		const wish = {
 			...(out !== undefined && { out: resolve(out) }),
@@ -63,6 +62,11 @@ async function create({ env, log, options, print, assertPanel }: ToolInvocation)
 		shown.end();
 		app.close();
 	}
+}
+
+function callerOf() {
+	const actor = `cli:${process.getuid?.() ?? 'unknown'}`;
+	return { actor, name: actor, userId: null, sessionId: null };
 }
 
 const protectionOf = (sealWith: SealWith) =>
@@ -135,14 +139,40 @@ async function runHook(hook: string, path: string): Promise<Exit> {
 	return exit.checkFailed;
 }
 
-async function verify({ options, print }: ToolInvocation, file: string): Promise<Exit> {
+async function verify(invocation: ToolInvocation, file: string): Promise<Exit> {
+	const { options, print } = invocation;
 	const { rehearse } = await import('../lib/server/backup/restore.ts');
 	const { manifest, findings } = await rehearse(file, await openWithOf(options));
 	if (options['json'] === true) print(JSON.stringify({ manifest, findings }));
 	else
 		for (const line of [`Made ${new Date(manifest.madeAt).toISOString()} on ${manifest.host}.`, ...findings])
 			print(line);
+	await rememberRehearsal(invocation, file);
 	return exit.ok;
+}
+
+/** Where there is a panel, its health page says when a restore was rehearsed last; elsewhere nobody has to know. */
+async function rememberRehearsal({ env, log, assertPanel }: ToolInvocation, file: string): Promise<void> {
+	try {
+		assertPanel();
+	} catch {
+		return;
+	}
+	try {
+		const { openApp } = await import('../lib/server/app.ts');
+		const { runAudited } = await import('../lib/server/gate.ts');
+		const app = await openApp(env, { log });
+		try {
+			const action = { caller: callerOf(), action: 'backup.verify', input: { file: basename(file) } };
+			await runAudited(app, action, () => Promise.resolve({ id: resolve(file) }));
+		} finally {
+			app.close();
+		}
+	} catch {
+		process.stderr.write(
+			'The rehearsal went well. That it did is written down nowhere: the panel could not be opened.\n'
+		);
+	}
 }
 
 export async function openWithOf(options: ToolInvocation['options']) {

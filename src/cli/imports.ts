@@ -1,5 +1,5 @@
 import { counted } from '../lib/shared/counted.ts';
-import { exit } from './command.ts';
+import { exit, UsageError } from './command.ts';
 import type { Command, Exit, Invocation } from './command.ts';
 import { progress } from './progress.ts';
 import { readTextFile } from './text-file.ts';
@@ -26,6 +26,7 @@ export const importFile: Command = {
 async function run(invocation: Invocation): Promise<Exit> {
 	const { api, given } = invocation;
 	const text = await readTextFile(given['file'] ?? '', maxBytes);
+	if (text === '') throw new UsageError('The file is empty. Nothing was imported.');
 	const { id } = await api.imports.create({ kind: 'domains-and-senders' });
 	let isDone = false;
 	try {

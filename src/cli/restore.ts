@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { counted } from '../lib/shared/counted.ts';
 import type { App } from '../lib/server/app.ts';
 import type { Restored } from '../lib/server/backup/restore.ts';
-import type { Env } from '../lib/server/core/env.ts';
 import { openWithOf } from './backup.ts';
 import { exit } from './command.ts';
 import type { Exit, Tool, ToolInvocation } from './command.ts';
@@ -21,30 +20,25 @@ export const restore: Tool = {
 	run: restoreHere
 };
 
-function targetEnv(env: Env, into: unknown): Pick<Env, 'dataDir' | 'databaseUrl' | 'kumomtaRoot'> {
-	if (typeof into !== 'string') return env;
-	const dataDir = resolve(into);
-	return { dataDir, databaseUrl: `file:${join(dataDir, 'panel.db')}`, kumomtaRoot: join(dataDir, 'kumomta') };
-}
-
 async function restoreHere({ env, options, given, print }: ToolInvocation): Promise<Exit> {
 	process.umask(0o077);
-	const target = targetEnv(env, options['into']);
-	const { placesOf } = await import('../lib/server/backup/places.ts');
+	const { into } = options;
+	const { placesBelow, placesOf } = await import('../lib/server/backup/places.ts');
 	const service = await import('../lib/server/backup/restore.ts');
 	const { createHost } = await import('../lib/server/host/host.ts');
 	const openWith = await openWithOf(options);
 	const host = createHost();
 	const shown = progress('Restore:');
-	const releaseApply = await holdApplies(target.kumomtaRoot);
+	const places = typeof into === 'string' ? placesBelow(resolve(into)) : placesOf(env);
+	const releaseApply = await holdApplies(dirname(places.etc));
 	let bytes = 0;
 	try {
 		const file = resolve(given['file'] ?? '');
 		const restored = await service.restore({
 			file,
 			openWith,
-			places: placesOf(target),
-			kumod: host.findUser('kumod'),
+			places,
+			owners: { kumod: host.findUser('kumod'), dovecot: host.findUser('dovecot') },
 			at: Date.now(),
 			prepare: (path) => audit(path, file),
 			onFile: (more) => shown.at(`${Math.round((bytes += more) / 1024 / 1024)} MB`)
@@ -99,15 +93,21 @@ function report(restored: Restored): string[] {
 	];
 }
 
-function leftToDo({ manifest, initLeftOut }: Restored): string[] {
+function leftToDo({ manifest, initLeftOut, dovecotLeftOut }: Restored): string[] {
 	return [
 		'Start the panel (systemctl start kumomta-ui). It brings the database to its version.',
 		...(manifest.migration === null ? ['Restore the database of the libSQL server by its own means.'] : []),
 		...(initLeftOut ? ['The live policy named another directory and was left out.'] : []),
+		...(dovecotLeftOut
+			? ['Dovecot’s files were left out, since it is not installed here or lies elsewhere: the next apply makes them.']
+			: manifest.files.some(({ path }) => path.startsWith('dovecot/'))
+				? ['Let Dovecot read its files again (systemctl reload dovecot).']
+				: []),
 		'Review and apply the policy: what was edited after the last apply is pending again.',
 		...(manifest.withKeys
 			? []
 			: ['DKIM key files were not in the backup: the next apply writes them, if applier.key is the right one.']),
+		'Mail of bounce accounts is in no backup, their settings are: copy <MAIL_ROOT> by itself if it is to stay.',
 		'TLS files are in no backup: put them into <KUMOMTA_ROOT>/etc/tls, or get new certificates.',
 		'On a new host: set the addresses of the sources, then PTR, SPF and A records; the page DNS says which.'
 	];

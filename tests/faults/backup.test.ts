@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Secret } from '../../src/lib/server/core/secret.ts';
 import { createBackup } from '../../src/lib/server/backup/create.ts';
-import { placesOf } from '../../src/lib/server/backup/places.ts';
+import { placesBelow } from '../../src/lib/server/backup/places.ts';
 import { restore } from '../../src/lib/server/backup/restore.ts';
 import { undoUnfinishedRestore } from '../../src/lib/server/backup/start.ts';
 import { openTestApp, temporaryDirectory } from '../support/app.ts';
@@ -36,9 +36,7 @@ function state(dataDir: string): Record<string, string> {
 it('kill -9 at every point of a restore leaves the old state, at least a hundred times', async () => {
 	const [first, second] = [await backupOf(2), await backupOf(3)];
 	const model = join(temporaryDirectory(), 'panel');
-	const places = (dataDir: string) =>
-		placesOf({ dataDir, databaseUrl: `file:${dataDir}/panel.db`, kumomtaRoot: `${dataDir}/kumomta` });
-	await restore({ file: first, openWith: { passphrase }, places: places(model), kumod: undefined, at: 0 });
+	await restore({ file: first, openWith: { passphrase }, places: placesBelow(model), owners: {}, at: 0 });
 	const before = state(model);
 	let killed = 0;
 	for (let number = 0; killed < 100; number += 1) {

@@ -1,5 +1,5 @@
 import { Secret } from '../../src/lib/server/core/secret.ts';
-import { placesOf } from '../../src/lib/server/backup/places.ts';
+import { placesBelow } from '../../src/lib/server/backup/places.ts';
 import { restore } from '../../src/lib/server/backup/restore.ts';
 
 /** Restores a file and ends by SIGKILL at the fault point with the given number; `done` when it is never reached. */
@@ -8,8 +8,8 @@ let left = Number(number);
 await restore({
 	file,
 	openWith: { passphrase: new Secret('a long enough passphrase') },
-	places: placesOf({ dataDir, databaseUrl: `file:${dataDir}/panel.db`, kumomtaRoot: `${dataDir}/kumomta` }),
-	kumod: undefined,
+	places: placesBelow(dataDir),
+	owners: {},
 	at: Date.UTC(2026, 0, 6),
 	faultPoint: () => {
 		if (left-- === 0) process.kill(process.pid, 'SIGKILL');

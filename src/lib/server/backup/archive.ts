@@ -3,7 +3,7 @@ import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { ContainerWriter } from './container.ts';
 import { damaged } from './damage.ts';
@@ -15,11 +15,11 @@ import { damaged } from './damage.ts';
 const maxEntryBytes = 64 * 1024 * 1024;
 const maxFiles = 1_000_000;
 
-/** Three places and plain names below them: a backup cannot name a file outside. */
+/** Four places and plain names below them: a backup cannot name a file outside. */
 const path = z
 	.string()
 	.max(1000)
-	.regex(/^(?:data|database|etc)(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._@+-]+){1,8}$/);
+	.regex(/^(?:data|database|etc|dovecot)(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._@+-]+){1,8}$/);
 const entryShape = z.strictObject({
 	path: path.or(z.literal('')),
 	mode: z.int().min(0).max(0o777),
@@ -29,9 +29,12 @@ const entryShape = z.strictObject({
 export const manifestShape = z.strictObject({
 	format: z.literal(1),
 	product: z.string().max(100),
+	/** Of the product; absent in the backups of the first builds. */
+	version: z.string().max(50).optional(),
 	madeAt: z.int().min(0),
 	host: z.string().max(300),
 	kumomtaRoot: z.string().max(1000),
+	dovecotEtc: z.string().max(1000).optional(),
 	/** `when` of the newest migration in the database; null when the database is on a libSQL server and not in here. */
 	migration: z.int().nullable(),
 	withKeys: z.boolean(),
@@ -176,9 +179,3 @@ function pull(content: AsyncGenerator<Buffer>) {
 		}
 	};
 }
-
-/** Where each of the three places of an archive is laid. */
-export const below = (places: Record<string, string>) => (name: string) => {
-	const [place = '', ...rest] = name.split('/');
-	return join(places[place] ?? '', ...rest);
-};

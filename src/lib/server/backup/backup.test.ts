@@ -13,7 +13,7 @@ import { readContainer, writeContainer } from './container.ts';
 import type { SealWith } from './container.ts';
 import { createBackup } from './create.ts';
 import { holdDatabase } from './lock.ts';
-import { placesOf } from './places.ts';
+import { placesBelow, placesOf } from './places.ts';
 import { rehearse, restore } from './restore.ts';
 
 const passphrase = new Secret('a long enough passphrase');
@@ -29,15 +29,14 @@ async function panel(faultPoint?: (name: string) => void): Promise<TestApp> {
 	return app;
 }
 
-const target = (dataDir = join(temporaryDirectory(), 'panel')) =>
-	placesOf({ dataDir, databaseUrl: `file:${join(dataDir, 'panel.db')}`, kumomtaRoot: join(dataDir, 'kumomta') });
+const target = (dataDir = join(temporaryDirectory(), 'panel')) => placesBelow(dataDir);
 
 /** Another panel's files which no process has open: a native connection is let go only when its garbage is collected. */
 async function closedPanel() {
 	const other = await panel();
 	const made = await createBackup(other, { sealWith: { passphrase } });
 	const places = target();
-	await restore({ file: made.id, openWith: { passphrase }, places, kumod: undefined, at });
+	await restore({ file: made.id, openWith: { passphrase }, places, owners: {}, at });
 	return places;
 }
 
@@ -140,7 +139,7 @@ describe('backup and restore', () => {
 		const { findings } = await rehearse(made.id, { passphrase });
 		expect(findings).toContain('The key files open a sealed DKIM key.');
 		const places = target();
-		const restored = await restore({ file: made.id, openWith: { passphrase }, places, kumod: undefined, at });
+		const restored = await restore({ file: made.id, openWith: { passphrase }, places, owners: {}, at });
 		expect(restored.kept).toEqual([]);
 		for (const path of [
 			places.databaseFile,
@@ -164,7 +163,7 @@ describe('backup and restore', () => {
 		expect(made.manifest.files.map(({ path }) => path)).toEqual(['database/panel.db']);
 		expect(readFileSync(made.id).includes('PRIVATE-CANARY')).toBe(false);
 		const places = target();
-		const wish = { file: made.id, openWith: {}, places, kumod: undefined, at };
+		const wish = { file: made.id, openWith: {}, places, owners: {}, at };
 		await expect(restore(wish)).rejects.toMatchObject({ detail: { reason: 'keys-missing' } });
 		expect(existsSync(places.databaseFile)).toBe(false);
 	});
@@ -173,7 +172,7 @@ describe('backup and restore', () => {
 		const [app, other] = [await panel(), await panel()];
 		const made = await createBackup(app, { sealWith: { passphrase } });
 		const places = placesOf(other.env);
-		const wish = { file: made.id, openWith: { passphrase }, places, kumod: undefined, at };
+		const wish = { file: made.id, openWith: { passphrase }, places, owners: {}, at };
 		const old = readFileSync(join(places.data, 'secret.key'), 'utf8');
 		await expect(restore(wish)).rejects.toMatchObject({ detail: { reason: 'panel-running' } });
 		expect(readFileSync(join(places.data, 'secret.key'), 'utf8')).toBe(old);
@@ -211,9 +210,9 @@ describe('backup and restore', () => {
 			[bad('empty', Buffer.alloc(0)), passphrase],
 			[newer.id, passphrase]
 		] as const) {
-			await expect(
-				restore({ file, openWith: { passphrase: key }, places, kumod: undefined, at })
-			).rejects.toMatchObject({ name: 'UserError' });
+			await expect(restore({ file, openWith: { passphrase: key }, places, owners: {}, at })).rejects.toMatchObject({
+				name: 'UserError'
+			});
 			expect(picture(places.data)).toEqual(before);
 		}
 	});
@@ -269,7 +268,7 @@ describe('backup and restore', () => {
 				if (name === point) throw new Error(point);
 			};
 			await expect(
-				restore({ file: made.id, openWith: { passphrase }, places, kumod: undefined, at, faultPoint })
+				restore({ file: made.id, openWith: { passphrase }, places, owners: {}, at, faultPoint })
 			).rejects.toThrow(point);
 			expect(undoUnfinishedRestore(places.data)).toBe(false);
 			const after = picture(places.data);
@@ -299,7 +298,7 @@ describe('beside writers', () => {
 		child.kill('SIGTERM');
 		await new Promise((resolve) => child.once('close', resolve));
 		const places = target();
-		await restore({ file: made.id, openWith: { passphrase }, places, kumod: undefined, at });
+		await restore({ file: made.id, openWith: { passphrase }, places, owners: {}, at });
 		const database = await openDatabase(`file:${places.databaseFile}`);
 		const { rows } = await database.client.execute('SELECT count(*), max(n), min(n) FROM written');
 		database.close();

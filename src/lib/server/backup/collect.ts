@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { App } from '../app.ts';
+import { dovecotRoots, isOurConf } from '../dovecot/service.ts';
+import { keyFilesOf } from './places.ts';
 
 export interface Part {
 	/** Its name in the archive. */
@@ -21,8 +23,8 @@ const revisionName = /^(\d+)-[0-9a-f]{12}$/;
 
 /** Files beside the database that make the panel and its policy whole again. `withKeys` adds what must stay secret. */
 export async function collectFiles(app: App, withKeys: boolean): Promise<Collected> {
-	const { dataDir, kumomtaRoot } = app.env;
-	const etc = join(kumomtaRoot, 'etc');
+	const { systemRoot, dovecotEtc } = app.env;
+	const etc = join(systemRoot, 'etc');
 	const leftOut: string[] = [];
 	const tree = (directory: string) => filesBelow(app, join(etc, directory), `etc/${directory}`, leftOut);
 	const { names, live } = await revisionsToKeep(app, join(etc, 'policy'));
@@ -30,15 +32,23 @@ export async function collectFiles(app: App, withKeys: boolean): Promise<Collect
 		name: `etc/policy/${name}`,
 		from: join(etc, 'policy', name)
 	}));
-	const keys = ['secret.key', 'applier.key'].map((name) => ({ name: `data/${name}`, from: join(dataDir, name) }));
+	const keys = Object.entries(keyFilesOf(app.env)).map(([name, from]) => ({ name: `data/${name}`, from }));
 	const parts = [
 		...(withKeys ? keys : []),
 		...(withKeys ? await tree('dkim') : []),
-		...(await tree('dovecot')),
 		...(await Promise.all(names.map((name) => tree(`policy/revisions/${name}`)))).flat(),
-		...single
+		...single,
+		...(await dovecotFiles(app, dovecotEtc, leftOut))
 	];
 	return { parts: await present(app, parts), liveRevision: live, leftOut };
+}
+
+/** Dovecot's files that the panel made, the passwd-files among them, and the distribution's that it put aside. */
+async function dovecotFiles(app: App, directory: string, leftOut: string[]): Promise<Part[]> {
+	const { conf, previous, before, revisions } = dovecotRoots(directory);
+	if (!isOurConf(await app.host.files.readText(conf))) return [];
+	const staged = await filesBelow(app, revisions, `dovecot/${basename(revisions)}`, leftOut);
+	return [...[conf, previous, before].map((from) => ({ name: `dovecot/${basename(from)}`, from })), ...staged];
 }
 
 async function present(app: App, parts: Part[]): Promise<Part[]> {

@@ -4,7 +4,9 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { App } from '../app.ts';
+import { giveToOwnerOf } from '../core/data-owner.ts';
 import { UserError } from '../core/errors.ts';
+import { readVersion } from '../core/version.ts';
 import { addFile, addManifest } from './archive.ts';
 import type { Manifest } from './archive.ts';
 import { collectFiles } from './collect.ts';
@@ -59,6 +61,7 @@ const stagingName = /^\.backup-[0-9a-f]{12}$/;
 async function newStaging(app: App): Promise<string> {
 	const directory = join(app.env.dataDir, 'backups');
 	await mkdir(directory, { recursive: true, mode: 0o700 });
+	giveToOwnerOf(app.env.dataDir, directory);
 	const anHourAgo = Date.now() - 3_600_000;
 	for (const name of await readdir(directory)) {
 		const path = join(directory, name);
@@ -119,9 +122,11 @@ async function writeWhole(
 		const manifest: Manifest = {
 			format: 1,
 			product,
+			version: readVersion(),
 			madeAt: app.clock(),
 			host: hostname(),
-			kumomtaRoot: app.env.kumomtaRoot,
+			kumomtaRoot: app.env.systemRoot,
+			dovecotEtc: app.env.dovecotEtc,
 			migration: copied?.migration ?? null,
 			withKeys,
 			liveRevision,
@@ -138,6 +143,7 @@ async function writeWhole(
 		await file.sync();
 		const { size } = await file.stat();
 		await app.host.faultPoint('backup.before-rename');
+		if (dirname(path) === join(app.env.dataDir, 'backups')) giveToOwnerOf(app.env.dataDir, temporary);
 		await rename(temporary, path);
 		await app.host.faultPoint('backup.renamed');
 		await app.host.files.syncDirectory(dirname(path));

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { giveToOwnerOf } from '../core/data-owner.ts';
 import type { FaultPoint } from '../host/files.ts';
 
 /**
@@ -36,6 +37,7 @@ const planFile = (dataDir: string) => join(dataDir, '.restore-plan.json');
 export async function exchange(dataDir: string, plan: Plan, faultPoint: FaultPoint): Promise<void> {
 	const path = planFile(dataDir);
 	writeFileSync(`${path}.new`, JSON.stringify(plan), { mode: 0o600, flush: true });
+	giveToOwnerOf(dataDir, `${path}.new`);
 	await faultPoint('restore.before-plan');
 	renameSync(`${path}.new`, path);
 	syncDirectory(dataDir);

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { giveToOwnerOf } from '../core/data-owner.ts';
 import { refused } from './damage.ts';
 
 /** One restore at a time; the kernel releases it with the process. @returns the function that releases it. */
@@ -10,6 +11,7 @@ export function takeRestoreLock(dataDir: string): () => void {
 	const lock = new DatabaseSync(path);
 	try {
 		chmodSync(path, 0o600);
+		giveToOwnerOf(dataDir, path);
 		lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
 		return () => lock.close();
 	} catch (error) {

@@ -11,6 +11,12 @@ export function undoUnfinishedRestore(dataDir: string): boolean {
 	const release = lockOrStop(dataDir);
 	try {
 		return undoExchange(dataDir);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code !== 'EACCES' && code !== 'EPERM') throw error;
+		throw new EnvError(
+			'A restore was cut off here, and only root can take it back. Nothing was started. Run the restore again as root: it takes back first what was cut off.'
+		);
 	} finally {
 		release();
 	}

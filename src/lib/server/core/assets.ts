@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const inSource = {
 	migrations: '../../../../drizzle',
+	'package.json': '../../../../package.json',
 	'program.lua': '../policy/program.lua',
 	'policy-worker': '../policy/worker.ts',
 	'simulate-worker': '../policy/simulate/worker.ts',
@@ -19,6 +20,7 @@ const inSource = {
 
 const inBuild: Record<keyof typeof inSource, string> = {
 	migrations: 'assets/drizzle',
+	'package.json': 'assets/package.json',
 	'program.lua': 'assets/program.lua',
 	'policy-worker': 'policy-worker.js',
 	'simulate-worker': 'simulate-worker.js',

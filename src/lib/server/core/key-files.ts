@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { giveToOwnerOf } from './data-owner.ts';
 import { applierKey, applierSeal, newApplierKey, panelKey, SealError } from './secret.ts';
 import type { ApplierKey, PanelKey } from './secret.ts';
 
@@ -29,7 +30,7 @@ export interface Keys {
 export function openKeys(dataDir: string, applierResults?: string): Keys {
 	mkdirSync(dataDir, { recursive: true, mode: 0o700 });
 	return {
-		panel: panelKey(openKeyFile(join(dataDir, 'secret.key'), () => randomBytes(32))),
+		panel: openPanelKey(join(dataDir, 'secret.key')),
 		applier:
 			applierResults === undefined
 				? openApplier(join(dataDir, 'applier.key'))
@@ -60,6 +61,8 @@ function sealOnly(path: string): ApplierKey {
 	};
 }
 
+export const openPanelKey = (path: string): PanelKey => panelKey(openKeyFile(path, () => randomBytes(32)));
+
 export function openApplier(path: string): ApplierKey {
 	const der = openKeyFile(path, newApplierKey);
 	try {
@@ -72,7 +75,10 @@ export function openApplier(path: string): ApplierKey {
 }
 
 function openKeyFile(path: string, make: () => Buffer): Buffer {
-	if (!existsSync(path)) createWholeFile(path, make().toString('base64') + '\n');
+	if (!existsSync(path)) {
+		createWholeFile(path, make().toString('base64') + '\n');
+		giveToOwnerOf(dirname(path), path);
+	}
 	const mode = statSync(path).mode & 0o777;
 	if (mode & 0o077)
 		throw new SealError(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { migrate as runMigrations } from 'drizzle-orm/libsql/migrator';
 import { z } from 'zod';
 import { assetPath } from './assets.ts';
+import { giveToOwnerOf } from './data-owner.ts';
 import type { Database } from './database.ts';
 import type { Log } from './log.ts';
 
@@ -74,5 +75,6 @@ async function copyBefore(
 	const path = join(directory, `panel-before-${tag}-${Date.now()}.db`);
 	await client.execute({ sql: 'VACUUM INTO ?', args: [path] });
 	await chmod(path, 0o600);
+	giveToOwnerOf(dataDir, directory, path);
 	log.info('database copied before migration', { path });
 }
