@@ -180,6 +180,7 @@ async function items(): Promise<void> {
 	await must('bounces.setPassword', { id: bounce.id, password: secret('bounce set') });
 	await must('bounces.setPassword', { id: bounce.id });
 	await must('bounces.checkLogin', { id: bounce.id, password: secret('bounce tried') });
+	await must('feedback.parse', { text: secret('pasted report') });
 	Object.assign(ids, { sender: chosen.id, bounce: bounce.id });
 	await must('senders.list');
 	await must('senders.get', { id: chosen.id });
