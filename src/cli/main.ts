@@ -7,6 +7,7 @@ import type { Log } from '../lib/server/core/log.ts';
 import { backup } from './backup.ts';
 import { exit, parseCommand, UsageError } from './command.ts';
 import type { Command, Exit, Tool } from './command.ts';
+import { doctor } from './doctor.ts';
 import { explain } from './failure.ts';
 import { commandHelp, overview } from './help.ts';
 import type { Nouns } from './help.ts';
@@ -20,7 +21,7 @@ import { users } from './users.ts';
 /** One word each; they open the panel themselves, if at all. */
 const tools: Record<string, Tool> = { backup, restore };
 /** One word each, on an open panel. */
-const words: Record<string, Command> = { import: importFile };
+const words: Record<string, Command> = { import: importFile, doctor };
 const nouns: Nouns = { users, tokens, policy, suppression };
 const singles = { ...words, ...tools };
 
