@@ -1,3 +1,5 @@
+import { unreadListsLabel } from '../core/suppression-format.ts';
+
 /** What is kept of one metric family of KumoMTA (docs/reference/metrics/kumod), whatever its labels are. */
 export interface MetricFamily {
 	/**
@@ -35,6 +37,8 @@ export const metricFamilies: ReadonlyMap<string, MetricFamily> = new Map<string,
 	['total_messages_delivered', outgoing],
 	['total_messages_transfail', outgoing],
 	['total_messages_fail', outgoing],
+	// Recipients that the policy could not look up in the suppression lists: it counts them by starting a timer.
+	['user_lua_latency_count', { keep: { values: [unreadListsLabel] }, label: 'label' }],
 	// Mail that waits.
 	['scheduled_count_total', { keep: 'sum' }],
 	['ready_count', { keep: 'sum' }],

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
+import { unreadListsLabel } from '../core/suppression-format.ts';
+import { increase } from '../kumod/metrics-cache.ts';
 import type * as inputs from './inputs.ts';
 import { countWaiting, getFilesRow, isOurs } from './keep-files.ts';
 import type { FilesRow } from './keep-files.ts';
@@ -11,6 +13,9 @@ import { suppressionRoots } from './write-file.ts';
 
 type FilesState = z.infer<typeof inputs.filesState>;
 
+/** KumoMTA opens the files anew within 30 s; after three minutes without a failure it reads them again. */
+const unreadMs = 180_000;
+
 /** How the files stand to the list, looked at now. */
 export async function getFilesState(app: App): Promise<FilesState> {
 	const roots = suppressionRoots(app.env.kumomtaRoot);
@@ -19,11 +24,14 @@ export async function getFilesState(app: App): Promise<FilesState> {
 	const isUsed = (await app.host.files.stat(roots.policy)) !== undefined;
 	const waiting = await countWaiting(app, row);
 	const isFound = isOurs(files.base, row.baseId, row.baseBytes) && isOurs(files.delta, row.deltaId, row.deltaBytes);
+	const now = app.clock();
+	const unread = increase(app.metrics, `user_lua_latency_count{${unreadListsLabel}}`, now - unreadMs, now);
 	return {
-		state: isUsed ? stateOf(app, row, { waiting, isFound }) : 'unused',
+		state: isUsed ? stateOf(app, row, { waiting, isFound, unread: unread ?? 0 }) : 'unused',
 		base: describe(files.base, row.baseAt),
 		delta: describe(files.delta, row.deltaAt),
 		waiting,
+		unread,
 		progress: row.progress,
 		failure: row.failure === null ? null : { at: row.failedAt ?? 0, message: row.failure }
 	};
@@ -32,10 +40,10 @@ export async function getFilesState(app: App): Promise<FilesState> {
 function stateOf(
 	app: App,
 	row: FilesRow,
-	{ waiting, isFound }: { waiting: number; isFound: boolean }
+	{ waiting, isFound, unread }: { waiting: number; isFound: boolean; unread: number }
 ): FilesState['state'] {
 	if (row.writerUntil !== null && row.writerUntil > app.clock() && row.progress !== null) return 'building';
-	if (row.failure !== null) return 'failed';
+	if (row.failure !== null || unread > 0) return 'failed';
 	// Before the first turn nothing is wrong yet.
 	if (!isFound) return row.baseId === null ? 'waiting' : 'failed';
 	return waiting > 0 || row.due !== row.baseDue ? 'waiting' : 'current';

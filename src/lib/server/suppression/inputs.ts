@@ -148,14 +148,16 @@ const file = z.object({
 export const filesState = z.object({
 	/**
 	 * `unused`: no policy was applied yet, nobody reads them. `current`: they say what the list says. `waiting`: changes are
-	 * on their way. `building`: the base is being built. `failed`: they could not be written, or lack one; mail flows,
-	 * what they do not say is not refused.
+	 * on their way. `building`: the base is being built. `failed`: they could not be written, one is missing, or KumoMTA
+	 * cannot read them; mail flows, and what it does not find there is not refused.
 	 */
 	state: z.enum(['unused', 'current', 'waiting', 'building', 'failed']),
 	base: file,
 	delta: file,
 	/** Changes that no file says yet, counted up to 50,000. */
 	waiting: z.int(),
+	/** Recipients of the last three minutes that KumoMTA could not look up; null when it shows no such counter. */
+	unread: z.int().nullable(),
 	/** Rows of the base in the making; null when none is made. */
 	progress: z.int().nullable(),
 	failure: z.object({ at: z.int(), message: z.string() }).nullable()

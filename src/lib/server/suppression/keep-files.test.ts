@@ -5,6 +5,7 @@ import type { TestApp } from '../../../../tests/support/app.ts';
 import { testHost } from '../../../../tests/support/policy-app.ts';
 import { insertDomain } from '../../../../tests/support/rows.ts';
 import { readFiles, readRows, wordOf } from '../../../../tests/support/suppression-reader.ts';
+import { unreadListsLabel } from '../core/suppression-format.ts';
 import { domains } from '../domains/tables.ts';
 import { getFilesState, requestRebuild } from './files-state.ts';
 import { keepFiles } from './keep-files.ts';
@@ -179,6 +180,19 @@ describe('the suppression files', () => {
 		await keepFiles(app);
 		expect(readFiles(roots)).toEqual({ 'ann@example.org ': 'manual', 'bob@example.org ': 'manual' });
 		expect(await getFilesState(app)).toMatchObject({ state: 'current' });
+	});
+
+	it('that KumoMTA cannot read are an alarm until it reads them again', async () => {
+		await add('ann@example.org');
+		await keepFiles(app);
+		const name = `user_lua_latency_count{${unreadListsLabel}}`;
+		const look = (at: number, count: number) => ({ at, sums: new Map([[name, count]]), loads: 1 }) as never;
+		const looks = [look(clock.now() - 20_000, 4), look(clock.now() - 10_000, 11)];
+		Object.assign(app.metrics, { snapshots: () => looks });
+		expect(await getFilesState(app)).toMatchObject({ state: 'failed', unread: 7 });
+		clock.advance(240_000);
+		looks.push(look(clock.now() - 200_000, 11), look(clock.now(), 11));
+		expect(await getFilesState(app)).toMatchObject({ state: 'current', unread: 0 });
 	});
 
 	it('are made anew after the database went back in time', async () => {
