@@ -115,6 +115,7 @@ export type Noun =
 	| 'feedback'
 	| 'suppression'
 	| 'policy'
+	| 'health'
 	| 'audit';
 
 /** For `depends()` in a page's load: `depends(data('domains'))`. */

@@ -2,11 +2,24 @@ import { api, data } from '$lib/api';
 import type { PageLoad } from './$types';
 
 export const load: PageLoad = ({ depends }) => {
-	depends(data('settings'), data('sources'), data('pools'), data('domains'), data('dkim'), data('senders'));
+	depends(
+		data('settings'),
+		data('sources'),
+		data('pools'),
+		data('domains'),
+		data('dkim'),
+		data('senders'),
+		data('health')
+	);
 	const overview = readOverview();
 	return {
 		crumbs: [{ label: 'Overview' }],
 		overview,
+		/** How many checks of the server failed. What is not known yet is not an error here. */
+		failedChecks: api.health.list.query().then(
+			({ counts }) => counts.failed,
+			() => 0
+		),
 		// Asks name servers: the page does not wait for it, and no answer is not an error here.
 		dns: overview.then(({ domain }) => (domain === null ? null : readDns(domain.id)))
 	};

@@ -1,6 +1,7 @@
 import Ban from '@lucide/svelte/icons/ban';
 import FileUp from '@lucide/svelte/icons/file-up';
 import Globe from '@lucide/svelte/icons/globe';
+import HeartPulse from '@lucide/svelte/icons/heart-pulse';
 import House from '@lucide/svelte/icons/house';
 import Inbox from '@lucide/svelte/icons/inbox';
 import ListChecks from '@lucide/svelte/icons/list-checks';
@@ -44,6 +45,7 @@ export const groups: { title?: string; items: Destination[] }[] = [
 		title: 'Server',
 		items: [
 			{ label: 'Policy', href: '/policy/review', icon: Shield, under: ['/policy'] },
+			{ label: 'Security and health', href: '/health', icon: HeartPulse },
 			{ label: 'Audit', href: '/audit', icon: ListChecks },
 			{ label: 'Settings', href: '/settings', icon: Settings }
 		]
