@@ -17,10 +17,10 @@ export const parts: Record<PartName, { label: string; hint?: string; isList?: bo
 	replyCode: { label: 'Code of the reply', hint: 'Like 250 or 550.' },
 	rule: { label: 'Rule that decides', hint: 'Its short name, like accepted or from-foreign.' },
 	pool: { label: 'Pool', hint: 'Empty: none.' },
-	sources: { label: 'Sources', hint: 'All that may send it, one a line. Empty: none.', isList: true },
+	sources: { label: 'Sources', hint: 'All that may send it, one per line. Empty: none.', isList: true },
 	signatures: {
 		label: 'Signatures',
-		hint: 'All of them, one a line, like k1 of example.com. Empty: none.',
+		hint: 'All of them, one per line, like k1 of example.com. Empty: none.',
 		isList: true
 	},
 	tenant: { label: 'Tenant', hint: 'Empty: none.' },
