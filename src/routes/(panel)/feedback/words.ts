@@ -36,6 +36,7 @@ const classNames: Record<string, string> = {
 	'opt-out': 'opt out',
 	'auth-failure': 'authentication failed',
 	dmarc: 'DMARC',
+	DNSFailure: 'DNS failure',
 	Uncategorized: 'not classified'
 };
 
