@@ -34,7 +34,7 @@ describe('doctor', () => {
 		expect(code).toBe(3);
 		expect(out).toMatch(/^FAILED {2}Database and keys \(data-files\): Others on this machine can look into/);
 		expect(out).toContain(`${path}: mode 0644`);
-		expect(out).toMatch(/Why it matters: .+\n\s+What to do: Close it\.\n\s+chown -R/);
+		expect(out).toMatch(/Why it matters: .+\n\s+What to do: Close it to .+\n\s+chown -R/);
 		expect(out + err).not.toContain('canary-of-a-file');
 		const json = await run('--only', 'data-files', '--json');
 		expect(json.code).toBe(3);

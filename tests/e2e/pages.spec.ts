@@ -31,6 +31,7 @@ const paths = [
 	'/policy/routes',
 	'/feedback',
 	'/feedback?paste=1',
+	'/health',
 	'/audit',
 	'/settings',
 	'/account'

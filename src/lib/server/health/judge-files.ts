@@ -20,7 +20,7 @@ export function judgeDataFiles(directory: Seen, files: Seen[]): Finding {
 	const command = `chown -R --reference=${directory.path} ${directory.path} && chmod -R go-rwx ${directory.path}`;
 	if (open.length > 0)
 		return failed('Others on this machine can look into the panel’s data.', {
-			mend: 'Close it.',
+			mend: 'Close it to everybody but the panel’s user.',
 			command,
 			details: open.map(shown)
 		});
@@ -99,7 +99,7 @@ export function judgePolicyFiles({ directory, below, hasKumod }: PolicyFacts): F
 	const isClosed = (directory.state.mode & 0o007) === 0;
 	if (readable.length > 0 && !isClosed)
 		return failed('Everybody on this machine can read the policy, and with it the verifiers of passwords.', {
-			mend: 'Close it.',
+			mend: 'Close it to everybody but root and KumoMTA.',
 			command,
 			details: readable.map(shown)
 		});
