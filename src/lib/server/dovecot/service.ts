@@ -21,7 +21,7 @@ export { dovecotPlace, dovecotRoots } from './roots.ts';
 export type { DovecotEnv, DovecotPlace } from './roots.ts';
 export { findDovecotDrift, removeOldDovecot, settleDovecot, withdrawDovecot } from './settle.ts';
 export { prepareDovecot } from './stage.ts';
-export type { DovecotResult, DovecotRevision, StagedDovecot } from './stage.ts';
+export type { DovecotRevision, StagedDovecot } from './stage.ts';
 export { putDovecotBack, reloadDovecot, swapDovecot } from './swap.ts';
 export { readVersion as readDovecotVersion } from './version.ts';
 
