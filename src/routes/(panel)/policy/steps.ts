@@ -21,11 +21,11 @@ const titles: Record<Progress['steps'][number]['name'], [done: string, waiting: 
 };
 
 /** The steps of an apply as they are drawn: those that ran, then those still to come. */
-export function drawnSteps({ steps, outcome }: Pick<Progress, 'steps' | 'outcome'>): Step[] {
+export function drawnSteps({ steps, outcome, watch }: Pick<Progress, 'steps' | 'outcome' | 'watch'>): Step[] {
 	const ran = steps.map(({ name, status, output, durationMs }): Step => ({
 		title: titles[name][status === 'ok' ? 0 : 1],
 		status,
-		detail: output,
+		detail: watch === null ? output : withoutMeasures(output),
 		note: status === 'running' ? '' : duration(durationMs)
 	}));
 	const seen = new Set<string>(steps.map(({ name }) => name));
@@ -33,6 +33,13 @@ export function drawnSteps({ steps, outcome }: Pick<Progress, 'steps' | 'outcome
 		outcome === 'running' && !isPutBackOwed({ outcome, steps }) ? stepNames.filter((name) => !seen.has(name)) : [];
 	return [...ran, ...ahead.map((name): Step => ({ title: titles[name][1], status: 'waiting' }))];
 }
+
+/** The measures stand in a card of their own, in words. */
+const withoutMeasures = (output: string) =>
+	output
+		.split('\n')
+		.filter((line) => !/^(good|BREACH|not-judged) [a-z-]+: /.test(line))
+		.join('\n');
 
 function duration(ms: number): string {
 	return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
