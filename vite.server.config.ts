@@ -11,6 +11,7 @@ export default defineConfig({
 			input: {
 				server: 'server.ts',
 				cli: 'src/cli/main.ts',
+				applier: 'src/applier/main.ts',
 				'policy-worker': 'src/lib/server/policy/worker.ts',
 				'simulate-worker': 'src/lib/server/policy/simulate/worker.ts',
 				'suppression-worker': 'src/lib/server/suppression/worker.ts'

@@ -159,6 +159,10 @@ directories() {
 	step 'Directories'
 	directory "$CONFIGURATION" 750 root:kumomta-ui
 	directory "$DATA" 700 kumomta-ui:kumomta-ui
+	directory "$DATA/applier" 700 kumomta-ui:kumomta-ui
+	# Everybody may read what the applier answers; what only it may know lies below in a directory that is closed.
+	directory "$APPLIER" 755 root:root
+	directory /var/mail/kumomta 711 root:root
 	directory "$BACKUPS" 700 root:root
 	if id kumod >/dev/null 2>&1 && [ -d "$KUMOMTA" ]; then
 		directory "$KUMOMTA/etc" 750 root:kumod
@@ -229,8 +233,11 @@ configuration() {
 start_panel() {
 	step 'Services'
 	install_units "$ROOT"
+	# Makes its key, whose public half the panel needs to seal to it.
+	act "$CURRENT/bin/node" "$CURRENT/build/applier.js" --prepare
 	service enable --now --quiet kumomta-ui-backup.timer
-	if [ -f "$UNITS/kumomta-ui-applier.path" ]; then service enable --now --quiet kumomta-ui-applier.path; fi
+	service enable --quiet kumomta-ui-applier.service
+	service enable --now --quiet kumomta-ui-applier.path
 	service enable --quiet kumomta-ui.service
 	service restart kumomta-ui.service
 	systemd_runs || return 0

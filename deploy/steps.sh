@@ -6,6 +6,7 @@ OPT=/opt/kumomta-ui
 CURRENT=$OPT/current
 export CONFIGURATION=/etc/kumomta-ui
 export DATA=/var/lib/kumomta-ui
+export APPLIER=/var/lib/kumomta-ui-applier
 export BACKUPS=/var/backups/kumomta-ui
 export KUMOMTA=/opt/kumomta
 UNITS=/etc/systemd/system

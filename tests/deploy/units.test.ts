@@ -10,6 +10,7 @@ const hasSystemd = existsSync('/usr/bin/systemd-analyze');
 /** How open a service may be at most, of 10, by the rules of systemd-analyze(1). What runs as root does what needs root. */
 const mostExposure: Record<string, number> = {
 	'kumomta-ui.service': 1.6,
+	'kumomta-ui-applier.service': 4,
 	'kumomta-ui-backup.service': 3.5
 };
 

@@ -11,6 +11,7 @@ import { removeOldTombstones } from './senders/service.ts';
 import { createLogTail } from './mail-log/service.ts';
 import { makeRequestedKeys } from './dkim/make-requested-keys.ts';
 import { endRetirements } from './dkim/service.ts';
+import { followApplier } from './policy/applier/keep.ts';
 import { pollMetrics } from './policy/poll-metrics.ts';
 import { recoverApplies } from './policy/recover.ts';
 import { refreshAgain } from './policy/refresh-again.ts';
@@ -35,6 +36,7 @@ export const jobs = (app: App): Job[] => [
 	{ name: 'bounces.housekeeping', everyMs: minute, atStart: true, run: () => keepHouse(app) },
 	{ name: 'suppression.remove-ended', everyMs: minute, atStart: true, run: () => removeEnded(app) },
 	{ name: 'suppression.keep-files', everyMs: 10_000, atStart: true, run: () => keepFiles(app) },
+	{ name: 'policy.follow-applier', everyMs: minute / 2, atStart: true, run: () => followApplier(app) },
 	{ name: 'policy.recover', everyMs: minute, atStart: true, run: () => recoverApplies(app) },
 	{ name: 'policy.refresh-again', everyMs: 5000, run: () => refreshAgain(app) },
 	{ name: 'policy.poll-metrics', everyMs: 10_000, atStart: true, run: () => pollMetrics(app) },

@@ -43,7 +43,9 @@ export const answer = z.object({
 		end: z.object({ by: z.string(), at: z.int(), takeBack: z.boolean() }).optional(),
 		confirmed: z.object({ by: z.string(), at: z.int() }).optional()
 	}),
-	refusal: refusal.nullable()
+	refusal: refusal.nullable(),
+	/** An apply that runs on has no process any more: what is still owed is tried by later ones. */
+	isLeft: z.boolean()
 });
 export type Answer = z.infer<typeof answer>;
 

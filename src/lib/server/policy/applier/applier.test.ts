@@ -1,13 +1,17 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { DatabaseSync } from 'node:sqlite';
 import { caller } from '../../../../../tests/support/app.ts';
 import { openSplit } from '../../../../../tests/support/applier.ts';
 import type { SplitPanel } from '../../../../../tests/support/applier.ts';
 import { domainName, estateId } from '../../../../../tests/support/estate.ts';
 import { estateKeyText, fillEstate } from '../../../../../tests/support/policy-app.ts';
 import type { ApplyAnswer } from '../apply-run.ts';
+import { keepFiles } from '../../suppression/keep-files.ts';
+import { suppressionRoots } from '../../suppression/service.ts';
 import { closeCompiler } from '../compile.ts';
+import { followApplier } from './keep.ts';
 import { policyRoots } from '../roots.ts';
 
 const open: SplitPanel[] = [];
@@ -87,6 +91,22 @@ describe('an apply through the applier', () => {
 		expect(readFileSync(panel.roots.init, 'utf8')).toContain('revision 3-');
 		expect((await panel.policy.status()).liveRevision).toBe(3);
 		expect(first.revision).toBe(1);
+	});
+});
+
+describe('suppression files', () => {
+	it('reach KumoMTA as the applier made them, row by row', async () => {
+		const panel = await splitPanel();
+		panel.serve();
+		await panel.apply();
+		await caller(panel.app).suppression.add({ address: 'gone@example.org' });
+		await keepFiles(panel.app);
+		await followApplier(panel.app);
+		const db = new DatabaseSync(suppressionRoots(panel.places.kumomtaRoot).base, { readOnly: true });
+		const rows = db.prepare('SELECT address, scope, reason FROM suppressed').all();
+		db.close();
+		expect(rows.map((row) => ({ ...row }))).toEqual([{ address: 'gone@example.org', scope: '', reason: 'manual' }]);
+		expect(panel.app.logLines.filter((line) => line.includes('the applier did not'))).toEqual([]);
 	});
 });
 

@@ -1,4 +1,3 @@
-import { isPutBackOwed } from '../../../shared/apply-steps.ts';
 import type { App } from '../../app.ts';
 import type { ApplyRun } from '../apply-run.ts';
 import type { PipelineOutcome } from '../pipeline.ts';
@@ -39,7 +38,7 @@ export async function goThroughApplier(
 	}
 }
 
-export const isEnded = (found: Answer) => found.outcome !== 'running' || isPutBackOwed(found);
+export const isEnded = (found: Answer) => found.outcome !== 'running' || found.isLeft;
 
 /** What the panel itself did before is not told twice; a refusal is told by what is thrown. */
 const isShown = ({ name, status }: ApplyStep) =>

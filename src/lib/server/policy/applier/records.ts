@@ -9,6 +9,7 @@ export interface Records {
 	results: string;
 	/** Root's alone: its key, what it may open, the number of the last request, work in the making. */
 	closed: string;
+	answers: string;
 	/** The number of the last request that was taken; 0: none. */
 	lastNumber(): Promise<number>;
 	/** On disk before the request is looked at: no crash lets it be taken twice. */
@@ -48,6 +49,7 @@ export async function openRecords(host: Host, results: string): Promise<Records>
 	return {
 		results,
 		closed,
+		answers,
 		lastNumber: async () => Number((await files.readText(high, 100)) ?? 0),
 		keepNumber: (number) => files.replaceFile(high, String(number), forRoot),
 		readAnswer,

@@ -31,6 +31,9 @@ export async function removeLeft(applier: Applier): Promise<void> {
 	await removeKeyTemporaries(applier, roots);
 	for (const name of await host.files.list(roots.policy))
 		if (isLeftover(name)) await removeIfOld(applier, join(roots.policy, name));
+	for (const directory of [records.results, records.answers, records.closed])
+		for (const name of await host.files.list(directory))
+			if (/^\..*\.tmp$/.test(name)) await host.files.remove(join(directory, name));
 	for (const name of await host.files.list(records.closed))
 		if (/^work-[a-z0-9]{16}$/.test(name)) await host.files.remove(join(records.closed, name));
 }

@@ -50,6 +50,7 @@ export async function runApply(applier: Applier, taken: Going): Promise<void> {
 	} finally {
 		applier.running = undefined;
 		answer.changedAt = clock();
+		answer.isLeft = answer.outcome === 'running';
 		// The state first: whoever reads the end may rely on it.
 		await records.writeState(await lookAtAll(applier));
 		await records.writeAnswer(answer);
@@ -68,7 +69,7 @@ export function firstAnswer({ ref, by, wish }: { ref: string; by: string; wish: 
 	return {
 		...{ format: 1, ref, kind: wish.kind, by, outcome: 'running', startedAt: now, changedAt: now },
 		...{ revision: null, directory: '', previousRevision: null },
-		...{ steps: [], report: null, confirmUntilAt: null, decided: {}, refusal: null }
+		...{ steps: [], report: null, confirmUntilAt: null, decided: {}, refusal: null, isLeft: false }
 	};
 }
 
