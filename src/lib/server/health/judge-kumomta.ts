@@ -10,7 +10,7 @@ const start = 'systemctl status kumomta; journalctl -u kumomta -n 50';
 export function judgeRunning(liveness: Liveness, isInstalled: boolean): Finding {
 	if (liveness.state === 'alive') return ok('KumoMTA runs and is ready to take mail.');
 	if (liveness.state === 'not-ready')
-		return failed(`KumoMTA runs, but is not ready: ${liveness.detail}`, {
+		return failed(`KumoMTA runs, but is not ready (${liveness.detail}).`, {
 			mend: 'It refuses mail while its spool is being read or its disk is full. Look at its log.',
 			command: start
 		});

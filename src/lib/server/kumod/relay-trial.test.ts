@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../../../../tests/support/certificate.ts';
@@ -16,7 +16,7 @@ afterEach(() => new Promise((resolve) => (server ? server.close(resolve) : resol
 async function serve(given: Replies, certificate?: { key: string; cert: string }) {
 	const replies: Replies = { RSET: '250 reset', QUIT: '221 bye', STARTTLS: '220 ready', ...usual, ...given };
 	const heard: string[] = [];
-	const converse = (socket: import('node:net').Socket) =>
+	const converse = (socket: Socket) =>
 		socket
 			.on('error', () => {})
 			.on('data', (part: Buffer) => {
