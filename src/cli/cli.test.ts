@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openTestApp, temporaryDirectory } from '../../tests/support/app.ts';
 import type { TestApp } from '../../tests/support/app.ts';
+import { runCommand } from '../../tests/support/command-line.ts';
 import { insertDomain } from '../../tests/support/rows.ts';
 import { auditEntries } from '../lib/server/audit/tables.ts';
 import { users } from '../lib/server/auth/tables.ts';
@@ -23,33 +23,8 @@ beforeAll(async () => {
 	await app.db.insert(users).values({ email, passwordHash: 'none', passwordChangedAt: 0, createdAt: 0 });
 });
 
-interface Ended {
-	code: number | null;
-	out: string;
-	err: string;
-}
-
-function run(
-	args: string[],
-	{ input = '', env = {} }: { input?: string; env?: Record<string, string> } = {}
-): Promise<Ended> {
-	const { dataDir, kumomtaRoot } = app.env;
-	const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
-		env: {
-			PATH: process.env['PATH'] ?? '',
-			DATA_DIR: dataDir,
-			KUMOMTA_ROOT: kumomtaRoot,
-			KUMOD_API: 'http://127.0.0.1:9',
-			...env
-		}
-	});
-	const ended: Ended = { code: null, out: '', err: '' };
-	child.stdout.on('data', (chunk: Buffer) => (ended.out += chunk.toString()));
-	child.stderr.on('data', (chunk: Buffer) => (ended.err += chunk.toString()));
-	child.stdin.on('error', () => {});
-	child.stdin.end(input);
-	return new Promise((resolve) => child.on('close', (code) => resolve({ ...ended, code })));
-}
+const run = (...[args, options]: [string[], { input?: string; env?: Record<string, string> }?]) =>
+	runCommand(app, args, options);
 
 const audit = async () =>
 	(await app.db.select().from(auditEntries)).map(({ action, outcome, actor: who, input }) => ({

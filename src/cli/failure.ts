@@ -1,6 +1,6 @@
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
-import { UserError } from '../lib/server/core/errors.ts';
+import { isDiskFull, UserError } from '../lib/server/core/errors.ts';
 import { exit } from './command.ts';
 import type { Exit } from './command.ts';
 
@@ -16,8 +16,12 @@ export function explain(error: unknown): { text: string; code: Exit } | null {
 	if (cause instanceof z.ZodError) return { text: fieldsOf(cause), code: exit.wrongInput };
 	if (cause instanceof UserError) return { text: cause.message, code: codeOf(cause) };
 	if (cause instanceof Error && stops.has(cause.name)) return { text: cause.message, code: exit.wrongInput };
+	if (isDiskFull(error)) return { text: diskFull, code: exit.checkFailed };
 	return null;
 }
+
+const diskFull =
+	'The disk is full. What was acknowledged before is safe, and mail flows by what is live. Make room, then run the command again.';
 
 /** The state of the policy or of KumoMTA stood in the way, rather than what was typed. */
 function codeOf({ code, detail }: UserError): Exit {

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { App } from '../app.ts';
 import { giveToOwnerOf } from '../core/data-owner.ts';
-import { UserError } from '../core/errors.ts';
+import { isDiskFull, UserError } from '../core/errors.ts';
 import { readVersion } from '../core/version.ts';
 import { addFile, addManifest } from './archive.ts';
 import type { Manifest } from './archive.ts';
@@ -164,8 +164,7 @@ async function rotate(path: string, keep: number): Promise<string[]> {
 }
 
 function fullDisk(error: unknown): unknown {
-	const { code } = error as { code?: unknown };
-	if (code !== 'ENOSPC' && code !== 'SQLITE_FULL') return error;
+	if (!isDiskFull(error)) return error;
 	return new UserError(
 		'PRECONDITION_FAILED',
 		'The disk is full. No backup was made; the panel and its older backups are as they were. Make room, or name another directory with --out.',

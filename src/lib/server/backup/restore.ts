@@ -4,6 +4,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { giveToOwnerOf } from '../core/data-owner.ts';
+import { isDiskFull } from '../core/errors.ts';
 import type { FaultPoint } from '../host/files.ts';
 import { giveAccess } from './access.ts';
 import type { Owners } from './access.ts';
@@ -151,7 +152,6 @@ async function unpackInto(file: string, openWith: OpenWith, staged: Staged, onFi
 }
 
 function fullDisk(error: unknown): unknown {
-	const { code } = error as { code?: unknown };
-	if (code !== 'ENOSPC' && code !== 'SQLITE_FULL') return error;
+	if (!isDiskFull(error)) return error;
 	return refused('disk-full', 'The disk is full.', 'Make room and run the restore again.');
 }

@@ -96,3 +96,10 @@ export async function withConstraint<T>(
 		throw error;
 	}
 }
+
+/** No room is left on the disk, or the user's share of it is used up. SQLite takes back what it had begun. */
+export function isDiskFull(error: unknown): boolean {
+	for (let each: unknown = error; each instanceof Error; each = each.cause)
+		if (['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(String((each as { code?: unknown }).code))) return true;
+	return false;
+}

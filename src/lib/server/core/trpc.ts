@@ -1,7 +1,7 @@
 import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import type { App } from '../app.ts';
-import { UserError } from './errors.ts';
+import { isDiskFull, UserError } from './errors.ts';
 import { DatabaseUnreachable } from './open-client.ts';
 
 /** Who calls: a signed-in user, the command line (`cli:<uid>`), a job (`job:<name>`) or nobody yet. */
@@ -81,6 +81,8 @@ function publicMessage(error: TRPCError, requestId: string | undefined): string 
 	if (['METHOD_NOT_SUPPORTED', 'PARSE_ERROR', 'BAD_REQUEST'].includes(error.code))
 		return 'The request is not a tRPC call this server understands.';
 	if (error.code === 'PAYLOAD_TOO_LARGE') return 'The request is larger than 512 KB. Send it in parts.';
+	if (isDiskFull(error))
+		return 'The disk of the server is full. What was acknowledged before is safe, and mail flows by what is live. Make room, then look before you try again.';
 	if (isDatabaseLost(error))
 		return 'The panel’s database does not answer. Whether this call changed anything is not known. When the database is back, reload and look before you try again.';
 	return `Something went wrong on the server. Look for request ${requestId ?? 'none'} in the server's log.`;
@@ -95,6 +97,7 @@ function detail(error: TRPCError): {
 } {
 	if (isBadInput(error)) return { fieldErrors: fieldErrorsOf(error.cause) };
 	if (isDatabaseLost(error)) return { reason: 'database-unreachable' };
+	if (isDiskFull(error)) return { reason: 'disk-full' };
 	if (!(error.cause instanceof UserError)) return {};
 	const { reason, retryAfterMs, problems } = error.cause.detail;
 	return { reason, fieldErrors: error.cause.fieldErrors, retryAfterMs, problems };
