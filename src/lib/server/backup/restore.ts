@@ -128,7 +128,8 @@ function stageFor(places: Places, suffix: string, staging: string[]): Staged {
 
 /** On the file system of its target, so that a rename is enough; what a killed run left goes. */
 function newStaging(directory: string, suffix: string): string {
-	mkdirSync(directory, { recursive: true, mode: 0o755 });
+	const first = mkdirSync(directory, { recursive: true, mode: 0o755 });
+	if (first !== undefined) giveToOwnerOf(dirname(first), first, directory);
 	const own = `.restore-${suffix}`;
 	for (const name of readdirSync(directory))
 		if (stagingName.test(name) && name !== own) rmSync(join(directory, name), { recursive: true, force: true });
