@@ -116,6 +116,7 @@ describe('a failure in delivery', () => {
 			expect(
 				policy.call('log_disposition_kumomta_ui', { kind: 'message', value: index }, { kind: 'record', value })
 			).toMatchObject({ kind: 'value' });
+		expect(policy.takeInjected()).toHaveLength(2);
 		policy.evaluate("rawset(require 'kumo', 'inject_message', function() error('spool is full', 0) end)");
 		expect(fail(policy, {})).toEqual([]);
 		expect(fail(policy, {})).toEqual([]);
