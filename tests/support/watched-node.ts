@@ -40,7 +40,7 @@ function virtualTimer() {
 }
 
 /** KumoMTA and a listener, doubles; revision 1 is live. The wall clock is the test's. */
-export async function watchedNode({ purpose = 'inbound' as 'inbound' | 'submission' } = {}) {
+export async function watchedNode({ purpose = 'inbound' }: { purpose?: 'inbound' | 'submission' } = {}) {
 	const bin = makeKumodExecutableDouble(temporaryDirectory());
 	const api = await startKumodDouble();
 	const certificate = purpose === 'submission' ? makeCertificate(temporaryDirectory()) : undefined;

@@ -1,7 +1,8 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
-import { Secret, SealError } from '../../core/secret.ts';
+import { SealError } from '../../core/secret.ts';
+import type { Secret } from '../../core/secret.ts';
 import { dkimKeyPurpose } from '../../dkim/service.ts';
 import { openBuild } from '../build-revision.ts';
 import type { BuildRequest, BuiltRevision } from '../build-revision.ts';

@@ -206,7 +206,7 @@ async function applyBuilt(course: Course, built: OwnBuild, number: number): Prom
 }
 
 async function goBack(
-	{ applier, answer, live, pipeline }: Course,
+	{ answer, live, pipeline }: Course,
 	{ live: wanted, to, sha256 }: WishOf<'back'>
 ): Promise<PipelineOutcome> {
 	if (wanted !== null && (!('revision' in live) || live.revision !== wanted)) throw moved();
